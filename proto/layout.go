@@ -214,6 +214,7 @@ const (
 const (
 	WriterAsymmetric = 1 << 0 // the writer skips its fence; who parks runs membarrier
 	WriterFreeRun    = 1 << 1 // the writer does not wait for a first reader
+	WriterSawReader  = 1 << 2 // a first lossless reader came; the gate left the start
 )
 
 // ReaderFlag bits of SlFlags.
