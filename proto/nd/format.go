@@ -89,11 +89,11 @@ func (h Float16) String() string {
 	f := float64(h.Float32())
 	for digits := 1; digits < 5; digits++ {
 		s := strconv.FormatFloat(f, 'g', digits, 64)
-		if back, err := strconv.ParseFloat(s, 64); err == nil && FromFloat64(back) == h {
-			return s
+		if short, err := strconv.ParseFloat(s, 64); err == nil && FromFloat64(short) == h {
+			return strconv.FormatFloat(short, 'g', -1, 64)
 		}
 	}
-	return strconv.FormatFloat(f, 'g', 5, 64)
+	return strconv.FormatFloat(f, 'g', -1, 32)
 }
 
 // String returns type, shape and the first elements, such as
