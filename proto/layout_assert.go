@@ -22,4 +22,7 @@ var (
 	_ = zero[SlParked-384]
 	_ = zero[BaseBytes-24]
 	_ = zero[FrShape-LineBytes]
+	_ = zero[NoteBytes-16]
+	_ = zero[HelloBytes-128]
+	_ = zero[WelcomeBytes-128]
 )

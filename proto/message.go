@@ -6,7 +6,8 @@ import "fmt"
 type MessageType uint16
 
 // Messages. A connection starts with hello from the client and welcome or
-// refusal from the server; the others are of NoteBytes bytes.
+// refusal from the server; the others are of NoteBytes bytes. Offsets stand
+// in layout_message.go.
 const (
 	MsgHello     MessageType = 1
 	MsgWelcome   MessageType = 2
@@ -18,16 +19,6 @@ const (
 	MsgPing      MessageType = 8 // either: answered by MsgPong with the same position
 	MsgPong      MessageType = 9
 	MsgGoodbye   MessageType = 10 // client: leaves for good, a named slot is given up
-)
-
-// Sizes of messages in bytes; each is one packet.
-const (
-	NoteBytes    = 16
-	HelloBytes   = 128
-	WelcomeBytes = 128
-	RefusalBytes = 256
-	SentenceMax  = RefusalBytes - NoteBytes
-	MessageMax   = RefusalBytes
 )
 
 // Code says why a connection is refused or a reader evicted.
@@ -148,12 +139,12 @@ func TypeOf(b []byte) (MessageType, error) {
 	if len(b) < NoteBytes {
 		return 0, fmt.Errorf("message of %d bytes, at least %d: %w", len(b), NoteBytes, ErrMessage)
 	}
-	t := MessageType(le.Uint16(b))
+	t := MessageType(le.Uint16(b[MgType:]))
 	want := messageBytes(t)
 	if want == 0 {
 		return 0, fmt.Errorf("message type %d is unknown: %w", t, ErrMessage)
 	}
-	if stated := int(le.Uint16(b[2:])); stated != want || len(b) != want {
+	if stated := int(le.Uint16(b[MgBytes:])); stated != want || len(b) != want {
 		return 0, fmt.Errorf("message type %d of %d bytes states %d, want %d: %w", t, len(b), stated, want, ErrMessage)
 	}
 	return t, nil

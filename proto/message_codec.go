@@ -3,15 +3,15 @@ package proto
 import "fmt"
 
 func putHead(b []byte, t MessageType) {
-	le.PutUint16(b, uint16(t))
-	le.PutUint16(b[2:], uint16(messageBytes(t)))
+	le.PutUint16(b[MgType:], uint16(t))
+	le.PutUint16(b[MgBytes:], uint16(messageBytes(t)))
 }
 
 // Encode writes the note to dst, which must hold NoteBytes bytes.
 func (n Note) Encode(dst []byte) {
 	putHead(dst, n.Type)
-	le.PutUint32(dst[4:], uint32(n.Code))
-	le.PutUint64(dst[8:], n.Position)
+	le.PutUint32(dst[NtCode:], uint32(n.Code))
+	le.PutUint64(dst[NtPosition:], n.Position)
 }
 
 // DecodeNote reads any message of NoteBytes bytes. The error wraps ErrMessage.
@@ -23,16 +23,16 @@ func DecodeNote(b []byte) (Note, error) {
 	if messageBytes(t) != NoteBytes {
 		return Note{}, fmt.Errorf("message type %d is not expected here: %w", t, ErrMessage)
 	}
-	return Note{Type: t, Code: Code(le.Uint32(b[4:])), Position: le.Uint64(b[8:])}, nil
+	return Note{Type: t, Code: Code(le.Uint32(b[NtCode:])), Position: le.Uint64(b[NtPosition:])}, nil
 }
 
 // Encode writes the refusal to dst, which must hold RefusalBytes bytes. A longer
 // sentence is cut.
 func (r Refusal) Encode(dst []byte) {
 	putHead(dst, MsgRefusal)
-	le.PutUint32(dst[4:], uint32(r.Code))
-	le.PutUint64(dst[8:], r.Position)
-	text := dst[NoteBytes:RefusalBytes]
+	le.PutUint32(dst[NtCode:], uint32(r.Code))
+	le.PutUint64(dst[NtPosition:], r.Position)
+	text := dst[RfSentence:RefusalBytes]
 	clear(text[copy(text, r.Sentence):])
 }
 
@@ -41,12 +41,12 @@ func DecodeRefusal(b []byte) (Refusal, error) {
 	if err := expect(b, MsgRefusal); err != nil {
 		return Refusal{}, err
 	}
-	text := b[NoteBytes:]
+	text := b[RfSentence:]
 	end := 0
 	for end < len(text) && text[end] != 0 {
 		end++
 	}
-	return Refusal{Code: Code(le.Uint32(b[4:])), Position: le.Uint64(b[8:]), Sentence: string(text[:end])}, nil
+	return Refusal{Code: Code(le.Uint32(b[NtCode:])), Position: le.Uint64(b[NtPosition:]), Sentence: string(text[:end])}, nil
 }
 
 func expect(b []byte, want MessageType) error {
@@ -64,17 +64,17 @@ func expect(b []byte, want MessageType) error {
 func (h *Hello) Encode(dst []byte) {
 	clear(dst[:HelloBytes])
 	putHead(dst, MsgHello)
-	le.PutUint16(dst[4:], h.Major)
-	le.PutUint16(dst[6:], h.Minor)
-	le.PutUint64(dst[8:], h.Position)
-	copy(dst[16:], h.RingID[:])
-	dst[32], dst[33], dst[34], dst[35] = byte(h.Role), byte(h.Wake), byte(h.Start), h.Flags
-	le.PutUint32(dst[36:], h.Slot)
-	le.PutUint32(dst[40:], h.Generation)
-	le.PutUint32(dst[44:], h.PID)
-	le.PutUint32(dst[48:], h.KeepMs)
-	le.PutUint32(dst[52:], h.EvictMs)
-	putName(dst[64:], h.Name)
+	le.PutUint16(dst[HeMajor:], h.Major)
+	le.PutUint16(dst[HeMinor:], h.Minor)
+	le.PutUint64(dst[HePosition:], h.Position)
+	copy(dst[HeRingID:], h.RingID[:])
+	dst[HeRole], dst[HeWake], dst[HeStart], dst[HeFlags] = byte(h.Role), byte(h.Wake), byte(h.Start), h.Flags
+	le.PutUint32(dst[HeSlot:], h.Slot)
+	le.PutUint32(dst[HeGeneration:], h.Generation)
+	le.PutUint32(dst[HePID:], h.PID)
+	le.PutUint32(dst[HeKeepMs:], h.KeepMs)
+	le.PutUint32(dst[HeEvictMs:], h.EvictMs)
+	putName(dst[HeName:], h.Name)
 }
 
 // DecodeHello reads and checks a hello. A hello of another major version is
@@ -85,14 +85,14 @@ func DecodeHello(b []byte) (Hello, error) {
 		return Hello{}, err
 	}
 	h := Hello{
-		Major: le.Uint16(b[4:]), Minor: le.Uint16(b[6:]),
-		Position: le.Uint64(b[8:]),
-		Role:     RoleOnRing(b[32]), Wake: Wake(b[33]), Start: Start(b[34]), Flags: b[35],
-		Slot: le.Uint32(b[36:]), Generation: le.Uint32(b[40:]), PID: le.Uint32(b[44:]),
-		KeepMs: le.Uint32(b[48:]), EvictMs: le.Uint32(b[52:]),
-		Name: fieldName(b[64:]),
+		Major: le.Uint16(b[HeMajor:]), Minor: le.Uint16(b[HeMinor:]),
+		Position: le.Uint64(b[HePosition:]),
+		Role:     RoleOnRing(b[HeRole]), Wake: Wake(b[HeWake]), Start: Start(b[HeStart]), Flags: b[HeFlags],
+		Slot: le.Uint32(b[HeSlot:]), Generation: le.Uint32(b[HeGeneration:]), PID: le.Uint32(b[HePID:]),
+		KeepMs: le.Uint32(b[HeKeepMs:]), EvictMs: le.Uint32(b[HeEvictMs:]),
+		Name: fieldName(b[HeName:]),
 	}
-	copy(h.RingID[:], b[16:])
+	copy(h.RingID[:], b[HeRingID:])
 	if h.Major != VersionMajor {
 		return h, fmt.Errorf("client speaks version %d.%d, this ring %d.%d: %w", h.Major, h.Minor, VersionMajor, VersionMinor, ErrVersion)
 	}
@@ -121,18 +121,18 @@ func (h *Hello) check() error {
 func (w *Welcome) Encode(dst []byte) {
 	clear(dst[:WelcomeBytes])
 	putHead(dst, MsgWelcome)
-	le.PutUint16(dst[4:], w.Major)
-	le.PutUint16(dst[6:], w.Minor)
-	le.PutUint64(dst[8:], w.Start)
-	copy(dst[16:], w.RingID[:])
-	le.PutUint64(dst[32:], w.Epoch)
-	le.PutUint32(dst[40:], w.Slot)
-	le.PutUint32(dst[44:], w.Generation)
-	le.PutUint32(dst[48:], w.Flags)
-	le.PutUint32(dst[52:], w.Descriptors)
-	le.PutUint64(dst[56:], w.Oldest)
-	le.PutUint64(dst[64:], w.Tail)
-	le.PutUint64(dst[72:], w.TableBytes)
+	le.PutUint16(dst[WeMajor:], w.Major)
+	le.PutUint16(dst[WeMinor:], w.Minor)
+	le.PutUint64(dst[WeStart:], w.Start)
+	copy(dst[WeRingID:], w.RingID[:])
+	le.PutUint64(dst[WeEpoch:], w.Epoch)
+	le.PutUint32(dst[WeSlot:], w.Slot)
+	le.PutUint32(dst[WeGeneration:], w.Generation)
+	le.PutUint32(dst[WeFlags:], w.Flags)
+	le.PutUint32(dst[WeDescriptors:], w.Descriptors)
+	le.PutUint64(dst[WeOldest:], w.Oldest)
+	le.PutUint64(dst[WeTail:], w.Tail)
+	le.PutUint64(dst[WeTableBytes:], w.TableBytes)
 }
 
 // DecodeWelcome reads a welcome. Errors wrap ErrMessage or ErrVersion.
@@ -141,13 +141,13 @@ func DecodeWelcome(b []byte) (Welcome, error) {
 		return Welcome{}, err
 	}
 	w := Welcome{
-		Major: le.Uint16(b[4:]), Minor: le.Uint16(b[6:]),
-		Start: le.Uint64(b[8:]), Epoch: le.Uint64(b[32:]),
-		Slot: le.Uint32(b[40:]), Generation: le.Uint32(b[44:]),
-		Flags: le.Uint32(b[48:]), Descriptors: le.Uint32(b[52:]),
-		Oldest: le.Uint64(b[56:]), Tail: le.Uint64(b[64:]), TableBytes: le.Uint64(b[72:]),
+		Major: le.Uint16(b[WeMajor:]), Minor: le.Uint16(b[WeMinor:]),
+		Start: le.Uint64(b[WeStart:]), Epoch: le.Uint64(b[WeEpoch:]),
+		Slot: le.Uint32(b[WeSlot:]), Generation: le.Uint32(b[WeGeneration:]),
+		Flags: le.Uint32(b[WeFlags:]), Descriptors: le.Uint32(b[WeDescriptors:]),
+		Oldest: le.Uint64(b[WeOldest:]), Tail: le.Uint64(b[WeTail:]), TableBytes: le.Uint64(b[WeTableBytes:]),
 	}
-	copy(w.RingID[:], b[16:])
+	copy(w.RingID[:], b[WeRingID:])
 	if w.Major != VersionMajor {
 		return w, fmt.Errorf("ring speaks version %d.%d, this program %d.%d: %w", w.Major, w.Minor, VersionMajor, VersionMinor, ErrVersion)
 	}
