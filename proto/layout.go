@@ -93,8 +93,8 @@ const (
 	WriterBytes = PageBytes
 )
 
-// Data region offset of rings smaller than HugeAlignBytes; larger rings align
-// the data region to HugeAlignBytes so that huge pages can back it.
+// DataOffset is where the data region starts by default. Rings of HugeFromBytes
+// and more align it to HugeAlignBytes instead, so that huge pages can back it.
 const (
 	DataOffset     = IdentityBytes + WriterBytes
 	HugeAlignBytes = 2 << 20
@@ -184,11 +184,13 @@ const (
 // Kind is the low six bits of a commit word.
 type Kind uint8
 
-// Kinds of frames. Readers skip kinds from KindSkippable on that they do not know.
+// Kinds of frames. A reader skips kinds from KindSkippable on that it does not
+// know; a lower one that it does not know ends its reading with an error.
 const (
 	KindData      Kind = 1
 	KindPadding   Kind = 2 // fills the space before a wrap; never delivered
 	KindStreamEnd Kind = 3 // a stream ends in band; carries the stream id
+	KindSkippable Kind = 32
 	KindMask           = LineBytes - 1
 )
 
