@@ -18,7 +18,7 @@ func newArcsec(p Params) (Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &arcsec{angle: a}, nil
+	return vectorArcsec(a, bestLevel()), nil
 }
 
 func (k *arcsec) Name() string { return "arcsec" }
