@@ -1,0 +1,55 @@
+package ring
+
+import (
+	"fmt"
+	"unsafe"
+
+	"github.com/ndring/ndring/proto"
+)
+
+// memory is a checked region: base is aligned to a line and size bytes long.
+// Offsets handed to its methods have been bounded by the caller.
+type memory struct {
+	bytes []byte // keeps a heap region alive
+	base  unsafe.Pointer
+}
+
+func newMemory(b []byte) (memory, error) {
+	base := unsafe.Pointer(unsafe.SliceData(b))
+	if uintptr(base)%proto.LineBytes != 0 {
+		return memory{}, fmt.Errorf("memory at %p is not aligned to %d bytes: %w", base, proto.LineBytes, ErrMemory)
+	}
+	return memory{bytes: b, base: base}, nil
+}
+
+// word is the shared word at offset off, a multiple of 8 inside the region.
+func (m *memory) word(off uint64) *uint64 {
+	return (*uint64)(unsafe.Add(m.base, off))
+}
+
+// slice is n bytes from offset off on, capped so that append cannot reach further.
+func (m *memory) slice(off, n uint64) []byte {
+	if n == 0 {
+		return m.bytes[:0:0] // off may be the end of the region
+	}
+	return unsafe.Slice((*byte)(unsafe.Add(m.base, off)), n)
+}
+
+// float64s views b, whose length is a multiple of 8 and whose start is 8-aligned.
+func float64s(b []byte) []float64 {
+	return unsafe.Slice((*float64)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/8)
+}
+
+// frameWords stores number and description of the frame whose commit word is at
+// frame. Readers look at them after the commit word only.
+func frameWords(frame *uint64, number, desc uint64) {
+	words := (*[3]uint64)(unsafe.Pointer(frame))
+	words[1], words[2] = number, desc
+}
+
+// baseWords loads number and description of the frame whose commit word is at
+// frame, after the commit word was loaded and found good.
+func baseWords(frame *uint64) (number, desc uint64) {
+	words := (*[3]uint64)(unsafe.Pointer(frame))
+	return words[1], words[2]
+}

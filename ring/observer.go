@@ -1,0 +1,179 @@
+package ring
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"sync/atomic"
+
+	"github.com/ndring/ndring/proto"
+)
+
+// ObserverConfig says where an Observer starts and how it waits.
+type ObserverConfig struct {
+	Start    proto.Start
+	Position uint64 // for proto.StartPosition
+	// Wait blocks until something may have been committed beyond position; it may
+	// return early. It is called between two looks at the ring.
+	Wait func(ctx context.Context, position uint64) error
+}
+
+// Observer is a lossy reader: the writer does not know of it, never waits for it
+// and cannot be hurt by it. It copies each frame out, then proves that the copy was
+// intact; when it was overtaken it goes on with newer frames and says how many it
+// missed. It is for one goroutine at a time.
+type Observer struct {
+	seg    *Segment
+	cfg    ObserverConfig
+	pos    uint64
+	number uint64 // expected next, if known
+	known  bool
+	laps   uint64
+	buf    []byte
+	frame  Frame
+}
+
+// NewObserver returns an observer of a live or dead ring. The error wraps
+// ErrNoPosition.
+func NewObserver(seg *Segment, cfg ObserverConfig) (*Observer, error) {
+	o := &Observer{seg: seg, cfg: cfg}
+	tail := seg.Tail()
+	switch cfg.Start {
+	case proto.StartLatest:
+		o.pos = tail
+	case proto.StartPosition:
+		limit := atomic.LoadUint64(seg.words.word(proto.WrLimit))
+		if err := seg.meets(cfg.Position, limit-seg.capacity, tail); err != nil {
+			return nil, err
+		}
+		o.pos = cfg.Position
+	default:
+		o.pos = seg.Oldest()
+	}
+	return o, nil
+}
+
+// Tail is the end of what is committed, found by a walk from the shared tail. It
+// may have moved on by the time it is returned.
+func (s *Segment) Tail() uint64 {
+	for {
+		tail := atomic.LoadUint64(s.words.word(proto.WrTail))
+		if end := s.committed(tail); s.intact(end) {
+			return end
+		}
+	}
+}
+
+// Position is where the observer looks next.
+func (o *Observer) Position() uint64 { return o.pos }
+
+// Laps counts how often the observer was overtaken.
+func (o *Observer) Laps() uint64 { return o.laps }
+
+// Next returns a copy of the next frame, valid until the next call. Frame.Lost is
+// the number of frames missed before it. At the end of the ring Next returns
+// io.EOF; other errors are those of ctx and ObserverConfig.Wait, and ErrCorrupt.
+func (o *Observer) Next(ctx context.Context) (*Frame, error) {
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		got, err := o.look()
+		if err != nil {
+			return nil, err
+		}
+		if got {
+			return &o.frame, nil
+		}
+		if o.seg.ended(o.pos) {
+			return nil, io.EOF
+		}
+		if o.notYet() {
+			if err := o.cfg.Wait(ctx, o.pos); err != nil && o.notYet() {
+				return nil, err
+			}
+		}
+	}
+}
+
+// notYet reports whether the observer stands at the end of what is committed.
+func (o *Observer) notYet() bool {
+	return atomic.LoadUint64(o.seg.commitWord(o.pos)) == 0 && o.seg.intact(o.pos)
+}
+
+// look tries to take the frame at the observer's position. Whatever it finds counts
+// only if the position was intact after the reading. SYNC: limit.
+func (o *Observer) look() (bool, error) {
+	word := atomic.LoadUint64(o.seg.commitWord(o.pos))
+	kind := proto.Kind(word & proto.KindMask)
+	var err error
+	committed := word&^proto.KindMask == o.pos && kind != 0
+	if committed {
+		err = o.take(kind)
+	}
+	if !o.seg.intact(o.pos) {
+		o.resync()
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if !committed {
+		if word != 0 {
+			return false, unexpected(o.pos, word)
+		}
+		return false, nil
+	}
+	o.pos = o.frame.end
+	if kind == proto.KindPadding {
+		return false, nil
+	}
+	o.count()
+	return true, nil
+}
+
+// take copies the frame at the observer's position, torn or not.
+func (o *Observer) take(kind proto.Kind) error {
+	if err := o.frame.set(o.seg, o.pos, kind); err != nil {
+		return err
+	}
+	if kind == proto.KindPadding {
+		return nil
+	}
+	o.buf = append(o.buf[:0], o.frame.payload...)
+	o.frame.payload = o.buf
+	return nil
+}
+
+func (o *Observer) count() {
+	o.frame.lost = 0
+	if o.known {
+		o.frame.lost = o.frame.number - o.number
+	}
+	o.number, o.known = o.frame.number+1, true
+}
+
+// resync goes on half a ring behind the writer: far enough from being overtaken
+// again at once, and with some history.
+func (o *Observer) resync() {
+	o.laps++
+	tail := atomic.LoadUint64(o.seg.words.word(proto.WrTail))
+	limit := atomic.LoadUint64(o.seg.words.word(proto.WrLimit))
+	if next := o.seg.boundary(limit-o.seg.capacity/2, tail); int64(next-o.pos) > 0 {
+		o.pos = next
+	}
+}
+
+// Release does nothing: an observer holds a copy.
+func (o *Observer) Release() error { return nil }
+
+// Frames is Reader.Frames.
+func (o *Observer) Frames(ctx context.Context) iter.Seq2[*Frame, error] {
+	return frames(ctx, o)
+}
+
+// String tells where the observer is, for messages.
+func (o *Observer) String() string {
+	return fmt.Sprintf("observer at position %d", o.pos)
+}

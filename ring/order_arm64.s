@@ -1,0 +1,54 @@
+//go:build arm64 && !noasm && !race
+
+#include "textflag.h"
+
+// func storeRelease(p *uint64, v uint64)
+TEXT ·storeRelease(SB), NOSPLIT, $0-16
+	MOVD p+0(FP), R0
+	MOVD v+8(FP), R1
+	STLR R1, (R0)
+	RET
+
+// func storeCommit(p *uint64, v uint64)
+// storeRelease that also prefetches the line eight ahead for writing.
+TEXT ·storeCommit(SB), NOSPLIT, $0-16
+	MOVD p+0(FP), R0
+	MOVD v+8(FP), R1
+	PRFM 512(R0), PSTL1KEEP
+	STLR R1, (R0)
+	RET
+
+// func fence()
+TEXT ·fence(SB), NOSPLIT, $0-0
+	DMB $0xB // ISH
+	RET
+
+// func loadFence()
+TEXT ·loadFence(SB), NOSPLIT, $0-0
+	DMB $0x9 // ISHLD
+	RET
+
+// func pause(n int)
+TEXT ·pause(SB), NOSPLIT, $0-8
+	MOVD n+0(FP), R1
+loop:
+	YIELD
+	SUBS $1, R1
+	BGT  loop
+	RET
+
+// func pauseWhile(p *uint64, old uint64, n int) uint64
+TEXT ·pauseWhile(SB), NOSPLIT, $0-32
+	MOVD p+0(FP), R0
+	MOVD old+8(FP), R1
+	MOVD n+16(FP), R2
+look:
+	LDAR (R0), R3
+	CMP  R1, R3
+	BNE  done
+	YIELD
+	SUBS $1, R2
+	BGT  look
+done:
+	MOVD R3, ret+24(FP)
+	RET

@@ -1,0 +1,30 @@
+//go:build (amd64 || arm64) && !noasm && !race
+
+package ring
+
+// storeRelease stores v after everything stored before it.
+//
+//go:noescape
+func storeRelease(p *uint64, v uint64)
+
+// storeCommit is storeRelease for commit words: it also prefetches for the frames
+// to come.
+//
+//go:noescape
+func storeCommit(p *uint64, v uint64)
+
+// fence orders every earlier store before every later load.
+func fence()
+
+// loadFence orders earlier loads before later loads.
+func loadFence()
+
+// pause waits about n times the processor's spin-wait hint; n is at most 64, so
+// that the garbage collector is never held up.
+func pause(n int)
+
+// pauseWhile returns the word at p as soon as it differs from old, or after n
+// spin-wait hints; n is at most 64. The load has acquire order.
+//
+//go:noescape
+func pauseWhile(p *uint64, old uint64, n int) uint64

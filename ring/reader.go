@@ -1,0 +1,234 @@
+package ring
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"sync/atomic"
+	"time"
+
+	"github.com/ndring/ndring/proto"
+)
+
+// ReaderConfig is what a Reader in park mode got from the control plane.
+type ReaderConfig struct {
+	Table      *Table // writable
+	Slot       int
+	Generation uint32
+	Position   uint64
+	Sleeper    Sleeper
+	WriterBell Bell          // wakes the writer
+	Spin       time.Duration // spinning before parking; 0 = none
+	Asymmetric bool          // this process is registered with membarrier and the writer runs it before it parks
+	Barrier    func()        // runs membarrier before parking; nil if the writer fences
+}
+
+// Reader is a lossless reader: it sees every frame from its first position on, once
+// and in order, and the writer waits for it. It is for one goroutine at a time.
+type Reader struct {
+	seg   *Segment
+	pos   uint64 // cursor: all before it is released
+	next  uint64 // end of the leased frame, or pos
+	desc  uint64 // description of the last inline frame that passed every check
+	bytes uint64 // its payload length
+	size  uint64 // its frame size
+	held  bool
+	eager bool // fence after each release
+	frame Frame
+
+	cursor *uint64
+	wanted *uint64 // SYNC: park; set by the writer
+	limit  *uint64
+
+	cfg     ReaderConfig
+	spin    spinner
+	rescues uint64
+	err     error // why the reader can go on no more
+}
+
+// noDesc is the description of no frame: it sends every Next the slow way.
+const noDesc = ^uint64(0)
+
+// NewReader returns a reader for the slot that cfg names. The error wraps ErrSlot
+// if the table has no such slot.
+func NewReader(seg *Segment, cfg ReaderConfig) (*Reader, error) {
+	r := &Reader{seg: seg, limit: seg.words.word(proto.WrLimit), desc: noDesc}
+	r.frame.seg = seg
+	if err := r.Rebind(cfg); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Rebind moves the reader to another slot or another epoch's table, after a
+// reconnect. A leased frame is released; cfg.Position is where it goes on.
+func (r *Reader) Rebind(cfg ReaderConfig) error {
+	if cfg.Slot < 0 || cfg.Slot >= cfg.Table.Slots() {
+		return fmt.Errorf("slot %d of %d: %w", cfg.Slot, cfg.Table.Slots(), ErrSlot)
+	}
+	r.cfg, r.spin = cfg, newSpinner(cfg.Spin)
+	r.cursor = cfg.Table.slotWord(cfg.Slot, proto.SlCursor)
+	r.wanted = cfg.Table.headWord(proto.TbWriterParked)
+	r.pos, r.next, r.held, r.eager = cfg.Position, cfg.Position, false, !cfg.Asymmetric
+	return nil
+}
+
+// Position is the reader's cursor: all before it is released.
+func (r *Reader) Position() uint64 { return r.pos }
+
+// Rescues counts waits that ended by the safety interval although work was there;
+// anything but 0 is a bug in waking.
+func (r *Reader) Rescues() uint64 { return r.rescues }
+
+// Next returns the next frame under lease and waits for it if need be. A frame
+// still held is released first. At the end of the ring it returns io.EOF. Other
+// errors: those of ctx and of the Sleeper, after which Next may be called again;
+// ErrCorrupt and ErrEvicted, which are final.
+func (r *Reader) Next(ctx context.Context) (*Frame, error) {
+	if r.held {
+		if err := r.Release(); err != nil {
+			return nil, err
+		}
+	}
+	at := r.pos
+	word := r.seg.commitWord(at)
+	if atomic.LoadUint64(word) != at|uint64(proto.KindData) { // SYNC: commit
+		return r.nextSlow(ctx)
+	}
+	number, desc := baseWords(word)
+	if desc != r.desc || r.size > r.seg.toWrap(at) {
+		return r.nextSlow(ctx)
+	}
+	f := &r.frame
+	f.position, f.end, f.number, f.desc = at, at+r.size, number, desc
+	f.kind, f.extended = proto.KindData, false
+	f.payload = r.seg.data.slice(at&r.seg.mask+proto.BaseBytes, r.bytes)
+	r.next, r.held = f.end, true
+	return f, nil
+}
+
+// nextSlow is Next for everything but an inline frame described like the one
+// before it.
+func (r *Reader) nextSlow(ctx context.Context) (*Frame, error) {
+	for {
+		if r.err != nil {
+			return nil, r.err
+		}
+		word, err := r.await(ctx)
+		if err != nil {
+			return nil, err
+		}
+		kind := proto.Kind(word & proto.KindMask)
+		if word&^proto.KindMask != r.pos || kind == 0 {
+			return nil, r.fail(unexpected(r.pos, word))
+		}
+		if err := r.frame.set(r.seg, r.pos, kind); err != nil {
+			return nil, r.fail(err)
+		}
+		r.next, r.held = r.frame.end, true
+		if kind == proto.KindPadding {
+			if err := r.Release(); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		r.remember()
+		return &r.frame, nil
+	}
+}
+
+// remember keeps what was checked of an inline data frame, so that the next one
+// with the same description needs no check but the wrap.
+func (r *Reader) remember() {
+	f := &r.frame
+	if f.extended || f.kind != proto.KindData {
+		return
+	}
+	r.desc, r.bytes, r.size = f.desc, uint64(len(f.payload)), f.end-f.position
+}
+
+// fail makes err final. An evicted reader sees overwritten memory as corrupt, so
+// the eviction is told first.
+func (r *Reader) fail(err error) error {
+	if !r.seg.intact(r.pos) {
+		err = fmt.Errorf("at position %d: %w", r.pos, ErrEvicted)
+	}
+	r.err, r.desc = err, noDesc
+	return err
+}
+
+// Release gives the leased frame back to the writer. ErrEvicted says that it may
+// have been overwritten while it was held. Release without a lease does nothing.
+func (r *Reader) Release() error {
+	if !r.held {
+		return r.err
+	}
+	r.held = false
+	at := r.pos
+	if limit := atomic.LoadUint64(r.limit); int64(limit-at) > int64(r.seg.capacity) { // SYNC: limit
+		return r.fail(ErrEvicted)
+	}
+	r.pos = r.next
+	storeRelease(r.cursor, r.pos)
+	if r.eager {
+		fence() // SYNC: park
+	}
+	if wanted := atomic.LoadUint64(r.wanted); wanted != 0 {
+		r.wakeWriter(wanted)
+	}
+	return nil
+}
+
+func (r *Reader) wakeWriter(wanted uint64) {
+	if int64(r.pos-wanted&^proto.KindMask) < 0 {
+		return
+	}
+	if atomic.SwapUint64(r.wanted, 0) != 0 {
+		r.cfg.WriterBell.Ring()
+	}
+}
+
+// Frames iterates over the frames to come. Each is released when the loop goes on
+// or ends. The end of the ring ends the loop; an error is yielded last, with a nil
+// frame.
+func (r *Reader) Frames(ctx context.Context) iter.Seq2[*Frame, error] {
+	return frames(ctx, r)
+}
+
+// source is what every kind of reader offers.
+type source interface {
+	Next(context.Context) (*Frame, error)
+	Release() error
+}
+
+var (
+	_ source = (*Reader)(nil)
+	_ source = (*StreamReader)(nil)
+	_ source = (*Observer)(nil)
+)
+
+func frames(ctx context.Context, r source) iter.Seq2[*Frame, error] {
+	return func(yield func(*Frame, error) bool) {
+		for {
+			f, err := r.Next(ctx)
+			if err == io.EOF {
+				return
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			more := yield(f, nil)
+			if err := r.Release(); err != nil {
+				if more {
+					yield(nil, err)
+				}
+				return
+			}
+			if !more {
+				return
+			}
+		}
+	}
+}
