@@ -1,6 +1,9 @@
 package proto
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"fmt"
+)
 
 // Header is the decoded header of one frame: what the base header and, when
 // FlagExtended is set, the extension say. The zero value describes an inline
@@ -115,3 +118,26 @@ func (h *Header) Encode(dst []byte) {
 }
 
 var le = binary.LittleEndian
+
+// Complete derives what a writer leaves open: PayloadLen, ExtShape, and the
+// strides of a C-order array. With ExtStrides the strides given are checked and
+// PayloadLen is what they reach. The error wraps ErrShape.
+func (h *Header) Complete() error {
+	if !h.DType.Valid() {
+		return fmt.Errorf("dtype code %d: %w", h.DType, ErrShape)
+	}
+	if h.NDim > MaxDims {
+		return fmt.Errorf("%d dimensions, at most %d: %w", h.NDim, MaxDims, ErrShape)
+	}
+	if h.NDim > 1 || h.ExtFlags&ExtStrides != 0 {
+		h.ExtFlags |= ExtShape
+	}
+	var err error
+	item := uint64(h.DType.Size())
+	if h.ExtFlags&ExtStrides != 0 {
+		h.PayloadLen, err = StridedBytes(item, h.Shape[:h.NDim], h.Strides[:h.NDim])
+	} else {
+		h.PayloadLen, err = ContiguousStrides(item, h.Shape[:h.NDim], h.Strides[:h.NDim])
+	}
+	return err
+}
