@@ -142,9 +142,6 @@ func (f *file) isText() bool {
 	return bytes.IndexByte(f.data[:min(len(f.data), 8000)], 0) < 0
 }
 
-// under reports whether f lies in the folder dir or below it.
-func (f *file) under(dir string) bool { return within(f.path, dir) }
-
 // within reports whether p is dir or lies below it.
 func within(p, dir string) bool { return p == dir || strings.HasPrefix(p, dir+"/") }
 
@@ -173,6 +170,8 @@ func (t *tree) imports(keep func(*file) bool, visit func(importSpec)) {
 
 func anyFile(*file) bool   { return true }
 func notTest(f *file) bool { return !f.isTest() }
+
+// checkParse reports the Go files that the other rules cannot look into.
 func checkParse(t *tree) []finding {
 	var found []finding
 	for _, f := range t.files {

@@ -1,0 +1,97 @@
+# ndring: everything a developer or packager runs. Go, git and make are enough;
+# a step that needs more says SKIP and names the Debian package.
+#
+# NDRING_REQUIRE_ALL=1 turns every such SKIP into a failure, in this file and in
+# the tests: a test that misses a tool calls t.Skip("… apt-get install PACKAGE"),
+# or t.Fatal with the same words when the variable is set. CI=true sets it.
+
+GO         ?= go
+PREFIX     ?= /usr/local
+DESTDIR    ?=
+# Passed to go test, e.g. make test TESTFLAGS='-run TestWriter -p 1'
+TESTFLAGS  ?=
+# Go duration a whole package may take before its goroutines are dumped
+TIMEOUT    ?= 5m
+# Go duration for each fuzz target
+FUZZTIME   ?= 5s
+# Passed to ndring bench, e.g. make bench ARGS=--json
+ARGS       ?=
+# File to which test and race append their events (go doc test2json)
+TEST_EVENTS ?=
+
+ifeq ($(CI),true)
+export NDRING_REQUIRE_ALL := 1
+endif
+export GO
+
+# The go command leaves folders that begin with a dot out of "./...".
+packages := ./... ./.ci/testsummary
+summary   = $(GO) run ./.ci/testsummary $(if $(TEST_EVENTS),-record $(TEST_EVENTS))
+
+.DEFAULT_GOAL := build
+
+##@ Everyday
+.PHONY: build
+build: need-go ## build bin/ndring
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ndring ./cmd/ndring
+
+.PHONY: demo
+demo: build ## the five-minute tour: three processes and a bridge over one ring
+	bin/ndring demo
+
+.PHONY: install
+install: build ## install the binary and shell completion below DESTDIR/PREFIX
+	bin/ndring completion bash > bin/completion.bash
+	bin/ndring completion zsh > bin/completion.zsh
+	bin/ndring completion fish > bin/completion.fish
+	install -D -m 755 bin/ndring "$(DESTDIR)$(PREFIX)/bin/ndring"
+	install -D -m 644 bin/completion.bash "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/ndring"
+	install -D -m 644 bin/completion.zsh "$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_ndring"
+	install -D -m 644 bin/completion.fish "$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/ndring.fish"
+
+.PHONY: clean
+clean: ## remove what the build made
+	rm -rf bin
+
+##@ Checks
+.PHONY: test
+test: need-go ## every test; prints what was skipped and why
+	@$(GO) test -json -timeout $(TIMEOUT) $(TESTFLAGS) $(packages) | $(summary)
+
+.PHONY: race
+race: need-go ## every test under the race detector (needs gcc)
+	@if command -v "$$($(GO) env CC)" >/dev/null; then \
+	  CGO_ENABLED=1 $(GO) test -race -json -timeout $(TIMEOUT) $(TESTFLAGS) $(packages) | $(summary); \
+	else \
+	  echo "SKIP race: the race detector needs a C compiler: apt-get install gcc"; \
+	  test -z "$$NDRING_REQUIRE_ALL"; \
+	fi
+
+.PHONY: lint
+lint: need-go ## gofmt, vet (also noasm and arm64), staticcheck, house rules
+	@.ci/lint
+
+.PHONY: fuzz
+fuzz: need-go ## every fuzz target, FUZZTIME each
+	@.ci/fuzz $(FUZZTIME)
+
+##@ Measurements
+.PHONY: bench
+bench: build ## measure ndring and this machine's limits in one run
+	bin/ndring bench $(ARGS)
+
+.PHONY: bench-smoke
+bench-smoke: need-go ## run every Go benchmark once, to see that it runs
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout $(TIMEOUT) $(packages)
+
+# peerbench, conformance, torture, model and nightly-fuzz stand here as soon as
+# the command they call exists: .PHONY, need-go or build before it, one ## line.
+
+##@ Other
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: need-go
+need-go:
+	@command -v $(GO) >/dev/null || { echo "$(GO) is not installed: see https://go.dev/dl/ (version: the go line of go.mod), or apt-get install golang" >&2; exit 1; }
