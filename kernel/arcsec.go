@@ -18,7 +18,7 @@ func newArcsec(p Params) (Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
-	return vectorArcsec(a, bestLevel()), nil
+	return &arcsec{angle: a}, nil
 }
 
 func (k *arcsec) Name() string { return "arcsec" }

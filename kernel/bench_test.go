@@ -53,7 +53,10 @@ type benchKernel struct {
 func benchKernels(b *testing.B) []benchKernel {
 	var list []benchKernel
 	for _, name := range []string{"arcsec", "asec", "affine", "identity", "interp"} {
-		for _, l := range levels(b, name) {
+		for _, l := range append(vectorLevels(), levelGo) {
+			if l != levelGo && !hasVector(name) {
+				continue
+			}
 			list = append(list, benchKernel{newAt(b, name, Params{}, l), l})
 		}
 	}

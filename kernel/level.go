@@ -5,8 +5,8 @@ type level uint8
 
 const (
 	levelGo     level = iota // none: plain Go
-	levelAVX2                // AVX2 with FMA and BMI2
-	levelAVX512              // AVX-512 F, DQ and VL besides
+	levelAVX2                // AVX2 with FMA
+	levelAVX512              // AVX-512 F and DQ besides
 )
 
 // String returns the name of l as benchmarks and Level write it.

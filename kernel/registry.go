@@ -13,8 +13,8 @@ type Params struct {
 	Offset float64 // summand of affine
 }
 
-// Entry describes one kernel of the registry. New builds it; the error wraps
-// [ErrModel] or [ErrParams].
+// Entry describes one kernel of the registry. New builds its plain Go version;
+// the error wraps [ErrModel] or [ErrParams].
 type Entry struct {
 	Name, Doc string
 	New       func(Params) (Kernel, error)
@@ -32,7 +32,8 @@ func Registry() []Entry {
 	}
 }
 
-// New returns the kernel of that name. An unknown name gives an error that
+// New returns the kernel of that name, by the widest vector instructions of this
+// CPU for which a version exists; results have the same bits with each. An unknown name gives an error that
 // wraps [ErrUnknownKernel] and lists the known ones; parameters that do not fit
 // give one that wraps [ErrModel] or [ErrParams].
 func New(name string, p Params) (Kernel, error) {
@@ -47,7 +48,7 @@ func New(name string, p Params) (Kernel, error) {
 		if err != nil {
 			return nil, fmt.Errorf("kernel %s: %w", name, err)
 		}
-		return k, nil
+		return atLevel(k, bestLevel()), nil
 	}
 	return nil, fmt.Errorf("kernel %q: %w: known are %s", name, ErrUnknownKernel, strings.Join(known, ", "))
 }

@@ -5,5 +5,5 @@ package kernel
 // bestLevel returns the only level there is without assembly.
 func bestLevel() level { return levelGo }
 
-// vectorArcsec returns arcsec in plain Go.
-func vectorArcsec(a angle, _ level) Kernel { return &arcsec{angle: a} }
+// atLevel returns k, in plain Go as it is.
+func atLevel(k Kernel, _ level) Kernel { return k }

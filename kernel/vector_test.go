@@ -9,32 +9,27 @@ import (
 // newAt returns a kernel as New would on a machine whose best level is l.
 func newAt(tb testing.TB, name string, p Params, l level) Kernel {
 	tb.Helper()
-	p, err := p.withDefaults()
-	if err != nil {
-		tb.Fatal(err)
+	for _, e := range Registry() {
+		if e.Name != name {
+			continue
+		}
+		k, err := e.New(p)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return atLevel(k, l)
 	}
-	a, err := newAngle(p.Model)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if name == "arcsec" {
-		return vectorArcsec(a, l)
-	}
-	k, err := New(name, p)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return k
+	tb.Fatalf("no kernel %q", name)
+	return nil
 }
 
-// levels returns plain Go and the levels for which a version of the kernel
-// exists and this CPU has the instructions.
-func levels(tb testing.TB, name string) []level {
-	tb.Helper()
-	if name != "arcsec" {
-		return []level{levelGo}
+// vectorLevels returns the levels above plain Go that this CPU offers.
+func vectorLevels() []level {
+	var list []level
+	for l := levelGo + 1; l <= bestLevel(); l++ {
+		list = append(list, l)
 	}
-	return []level{levelGo, levelAVX512}
+	return list
 }
 
 // drawDomain returns n values over the whole domain, special ones among them.
@@ -56,22 +51,168 @@ func drawDomain(r *rand.Rand, n int) []float64 {
 func sameFloat(a, b float64) bool {
 	return math.Float64bits(a) == math.Float64bits(b) || (math.IsNaN(a) && math.IsNaN(b))
 }
-func TestTmpEqual(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 2))
-	bad := 0
-	for range 100 {
-		x := drawDomain(r, 100001)
+
+// hasVector reports whether vector versions of a kernel exist.
+func hasVector(name string) bool {
+	return name == "arcsec" || name == "affine" || name == "identity" || name == "delta"
+}
+
+// forEachLevel runs check for every kernel that has vector versions and every
+// level, and skips by name those whose instructions this CPU lacks.
+func forEachLevel(t *testing.T, check func(t *testing.T, reference, vector Kernel)) {
+	params := Params{Scale: -1.7, Offset: 0.3}
+	for _, l := range []level{levelAVX2, levelAVX512} {
+		t.Run(l.String(), func(t *testing.T) {
+			if l > bestLevel() {
+				t.Skipf("this CPU or build offers %s at most", bestLevel())
+			}
+			for _, e := range Registry() {
+				if hasVector(e.Name) {
+					check(t, newAt(t, e.Name, params, levelGo), newAt(t, e.Name, params, l))
+				}
+			}
+		})
+	}
+}
+
+// Check that the vector versions return the bits of plain Go over the whole
+// domain, special values included.
+func TestVectorBits(t *testing.T) {
+	r := rand.New(rand.NewPCG(accuracySeed, 2))
+	x := drawDomain(r, 50*accuracySamples(t)+1)
+	forEachLevel(t, func(t *testing.T, reference, vector Kernel) {
 		want, got := make([]float64, len(x)), make([]float64, len(x))
-		newAt(t, "arcsec", Params{}, levelGo).Apply(want, x)
-		newAt(t, "arcsec", Params{}, levelAVX512).Apply(got, x)
-		for i := range x {
-			if !sameFloat(got[i], want[i]) {
-				bad++
-				if bad < 10 {
-					t.Errorf("x=%x got %x want %x", x[i], got[i], want[i])
+		reference.Apply(want, x)
+		vector.Apply(got, x)
+		compareFloats(t, reference.Name(), x, got, want)
+	})
+}
+
+// compareFloats reports the first place where got and want differ.
+func compareFloats(t *testing.T, what string, x, got, want []float64) bool {
+	t.Helper()
+	for i := range want {
+		if !sameFloat(got[i], want[i]) {
+			t.Errorf("%s: element %d of %d: x = %x gives %x, want %x (seed %d)",
+				what, i, len(x), x[i], got[i], want[i], accuracySeed)
+			return false
+		}
+	}
+	return true
+}
+
+// Check that every length from 0 to 1000 gives the same bits as plain Go, and
+// that nothing is written before the slices or behind them.
+func TestVectorLengths(t *testing.T) {
+	forEachLevel(t, func(t *testing.T, reference, vector Kernel) {
+		for n := range 1001 {
+			if !checkShape(t, reference, vector, n, [4]int{1, 2, 3, 4}) {
+				return
+			}
+		}
+	})
+}
+
+// Check that every combination of misalignments within 64 bytes works.
+func TestVectorAlignments(t *testing.T) {
+	forEachLevel(t, func(t *testing.T, reference, vector Kernel) {
+		for i := range 8 * 8 * 8 * 8 {
+			shift := [4]int{i & 7, i >> 3 & 7, i >> 6 & 7, i >> 9 & 7}
+			for _, n := range []int{5, 53} {
+				if !checkShape(t, reference, vector, n, shift) {
+					return
 				}
 			}
 		}
+	})
+}
+
+// guarded is a slice inside a larger one whose other elements must not change.
+type guarded struct{ whole, inner []float64 }
+
+const guardWidth = 16
+
+// newGuarded returns n random elements, shift elements off the alignment of 64
+// bytes that large enough Go slices have.
+func newGuarded(r *rand.Rand, n, shift int) guarded {
+	g := guarded{whole: make([]float64, n+2*guardWidth+8)}
+	for i := range g.whole {
+		g.whole[i] = 4 * r.Float64()
 	}
-	t.Log(bad)
+	g.inner = g.whole[guardWidth+shift:][:n]
+	return g
+}
+
+func (g guarded) clone(shift int) guarded {
+	c := guarded{whole: append([]float64(nil), g.whole...)}
+	c.inner = c.whole[guardWidth+shift:][:len(g.inner)]
+	return c
+}
+
+// checkShape compares Apply, Apply in place and ApplyDelta of two kernels.
+func checkShape(t *testing.T, reference, vector Kernel, n int, shift [4]int) bool {
+	t.Helper()
+	r := rand.New(rand.NewPCG(accuracySeed, uint64(n)))
+	x := newGuarded(r, n, shift[0])
+	copy(x.inner, drawDomain(r, n))
+	var want, got [4]guarded // y, d, last, and y in place
+	for i := range want {
+		want[i] = newGuarded(r, n, shift[(i+1)%4])
+		if i == 3 {
+			want[i] = x.clone(shift[0])
+		}
+		got[i] = want[i].clone(shift[(i+1)%4])
+	}
+	reference.ApplyDelta(want[0].inner, want[1].inner, want[2].inner, x.inner)
+	vector.ApplyDelta(got[0].inner, got[1].inner, got[2].inner, x.inner)
+	reference.Apply(want[3].inner, want[3].inner)
+	vector.Apply(got[3].inner, got[3].inner)
+	ok := true
+	for i, what := range []string{"y", "d", "last", "y in place"} {
+		ok = ok && compareFloats(t, reference.Name()+" "+what, want[i].whole, got[i].whole, want[i].whole)
+	}
+	y := x.clone(shift[0])
+	vector.Apply(y.inner, x.inner)
+	return ok && compareFloats(t, reference.Name()+" Apply", y.whole, y.inner, want[0].inner)
+}
+
+// Check that DELTA is the rounded difference of two consecutive results and
+// that last becomes the newer one, over several frames.
+func TestVectorDelta(t *testing.T) {
+	const n = 37
+	r := rand.New(rand.NewPCG(accuracySeed, 3))
+	forEachLevel(t, func(t *testing.T, _, vector Kernel) {
+		y, d, last, before := make([]float64, n), make([]float64, n), make([]float64, n), make([]float64, n)
+		for range 50 {
+			x := drawDomain(r, n)
+			copy(before, last)
+			vector.ApplyDelta(y, d, last, x)
+			for i := range y {
+				if !sameFloat(d[i], y[i]-before[i]) || !sameFloat(last[i], y[i]) {
+					t.Fatalf("%s: y = %x after %x gives d = %x, last = %x", vector.Name(), y[i], before[i], d[i], last[i])
+				}
+			}
+		}
+	})
+}
+
+// Check that a slice shorter than x panics before anything is written.
+func TestVectorShort(t *testing.T) {
+	forEachLevel(t, func(t *testing.T, _, vector Kernel) {
+		long, short := make([]float64, 9), make([]float64, 8)
+		for i, args := range [][3][]float64{{short, long, long}, {long, short, long}, {long, long, short}} {
+			if !panics(func() { vector.ApplyDelta(args[0][:len(args[0]):len(args[0])], args[1], args[2], long) }) {
+				t.Errorf("%s: no panic with short slice %d", vector.Name(), i)
+			}
+		}
+		if !panics(func() { vector.Apply(short, long) }) {
+			t.Errorf("%s: no panic with short y", vector.Name())
+		}
+	})
+}
+
+func panics(f func()) (did bool) {
+	defer func() { did = recover() != nil }()
+	f()
+	return
 }

@@ -88,75 +88,102 @@ func (s stream512) arccos() []string {
 	}
 }
 
-// store512 stores y, and with delta also d and last, from register s; scratch
-// is a register free by then; mask is empty or names the lanes to touch.
-func store512(delta bool, s, scratch string, offset int, mask string) []string {
-	if !delta {
-		return []string{f("VMOVUPD %s, %s%d(DI)", s, mask, offset)}
+// arccosByUnit does the same with the square root unit, whose result has the
+// same bits. A lone vector is done sooner this way, many are not.
+func (s stream512) arccosByUnit() []string {
+	coefficient := func(i int) string { return row512(rowAsin + i) }
+	fma := func(chain string, i int) string {
+		return f("VFMADD213PD.BCST %s, %s, %s", coefficient(i), s.w, chain)
 	}
-	zeroing := ""
-	if mask != "" {
-		zeroing = ".Z"
-	}
+	q := s.s
 	return []string{
-		f("VMOVUPD%s %d(R9), %s%s", zeroing, offset, mask, scratch),
-		f("VSUBPD %s, %s, %s", scratch, s, scratch),
-		f("VMOVUPD %s, %s%d(DI)", s, mask, offset),
-		f("VMOVUPD %s, %s%d(R9)", s, mask, offset),
-		f("VMOVUPD %s, %s%d(R8)", scratch, mask, offset),
+		f("VCMPPD.BCST $17, %s, %s, %s", row512(rowHalf), q, s.series),
+		f("VMOVAPD %s, %s", half512, s.z),
+		f("VFNMADD231PD %s, %s, %s", half512, q, s.z),
+		f("VSQRTPD %s, %s", s.z, s.h),
+		f("VMULPD %s, %s, %s, %s", q, q, s.series, s.z),
+		f("VMULPD %s, %s, %s", s.z, s.z, s.w),
+		f("VBROADCASTSD %s, %s", angleTwice, s.e),
+		f("VBROADCASTSD %s, %s, %s", angleMinus, s.series, s.e), // e is k
+		f("VBROADCASTSD %s, %s", coefficient(12), s.even),
+		f("VBROADCASTSD %s, %s", coefficient(11), s.odd),
+		fma(s.even, 10), fma(s.odd, 9),
+		fma(s.even, 8), fma(s.odd, 7),
+		fma(s.even, 6), fma(s.odd, 5),
+		fma(s.even, 4), fma(s.odd, 3),
+		fma(s.even, 2), fma(s.odd, 1),
+		fma(s.even, 0),
+		f("VFMADD213PD %s, %s, %s", s.even, s.z, s.odd), // odd is P
+		f("VMULPD %s, %s, %s", s.z, s.e, s.z),
+		f("VBROADCASTSD.Z %s, %s, %s", angleLow, s.series, s.w),
+		f("VMOVAPD %s, %s, %s", q, s.series, s.h),
+		f("VMULPD %s, %s, %s", s.h, s.z, s.z),
+		f("VFMADD231PD %s, %s, %s", s.odd, s.z, s.w),
+		f("VFMADD213PD %s, %s, %s", s.w, s.e, s.h),
+		f("VMOVAPD %s, %s", s.h, s.s),
+		f("VADDPD.BCST %s, %s, %s, %s", angleHigh, s.s, s.series, s.s),
 	}
 }
 
-// arguments512 loads AX angle, DI y, R8 d, R9 last, SI x, CX n.
-func (l *listing) arcsecArguments(delta bool) {
-	l.op("MOVQ a+0(FP), AX")
-	l.op("MOVQ y+8(FP), DI")
-	if delta {
-		l.op("MOVQ d+16(FP), R8")
-		l.op("MOVQ last+24(FP), R9")
-		l.op("MOVQ x+32(FP), SI")
-		l.op("MOVQ n+40(FP), CX")
-		return
+// storeVector stores y, and with delta also d and last, from register s; scratch
+// is a register free by then.
+func storeVector(delta bool, s, scratch string, offset int) []string {
+	if !delta {
+		return []string{f("VMOVUPD %s, %d(DI)", s, offset)}
 	}
-	l.op("MOVQ x+16(FP), SI")
-	l.op("MOVQ n+24(FP), CX")
+	return []string{
+		f("VSUBPD %d(R9), %s, %s", offset, s, scratch),
+		f("VMOVUPD %s, %d(DI)", s, offset),
+		f("VMOVUPD %s, %d(R9)", s, offset),
+		f("VMOVUPD %s, %d(R8)", scratch, offset),
+	}
 }
 
 const streams512 = 3
 
-// arcsec512 writes one function. Its main loop takes streams512 vectors a turn
-// and divides for the next turn meanwhile, since the divider works beside the
-// multipliers; next turn's x is loaded before y is stored, but never the same
-// element twice after a store that counts. A last turn divides the same x once
-// more and drops the result. The tail loop takes one masked vector a turn in
-// registers 16 to 31, which need no VZEROUPPER.
+// arcsec512 writes one function in three parts: turns of streams512 vectors,
+// single vectors, and the last n%8 elements. The last two use registers 16 to 31
+// only, which need no VZEROUPPER.
 func (l *listing) arcsec512(delta bool) {
-	const bytes = 64 * streams512
-	name, args := "arcsecAVX512", 32
-	signature := "func arcsecAVX512(a *angle, y, x *float64, n int)"
-	if delta {
-		name, args = "arcsecDeltaAVX512", 48
-		signature = "func arcsecDeltaAVX512(a *angle, y, d, last, x *float64, n int)"
-	}
-	l.text(signature, name, args)
-	l.arcsecArguments(delta)
+	l.function("arcsec", "AVX512", "angle", delta)
 	for i, r := range []string{clip512, one512, half512} {
 		l.op("VBROADCASTSD %s, %s", row512(rowClip+i), r)
 	}
 	l.op("CMPQ CX, $%d", 8*streams512)
-	l.op("JLT tail")
+	l.op("JLT few")
+	l.turns512(delta)
+	l.op("VZEROUPPER")
 
-	var next []string
-	for i := range streams512 {
-		next = append(next, f("Z%d", 7*streams512+i))
+	st := newStream512(16, 1)
+	l.label("few")
+	l.op("SUBQ $8, CX")
+	l.op("JLT rest")
+	l.label("single")
+	l.op("VMOVUPD (SI), %s", st.s)
+	l.ops(quotient512(st.s), st.arccosByUnit(), storeVector(delta, st.s, st.z, 0))
+	l.advance(64, delta)
+	l.op("SUBQ $8, CX")
+	l.op("JGE single")
+	l.label("rest")
+	l.op("ADDQ $8, CX")
+	l.op("JZ done")
+	l.rest512(delta, st)
+	l.label("done")
+	l.op("RET")
+}
+
+// turns512 writes the main loop. It divides for the next turn while it works on
+// the current one, since the divider works beside the multipliers. The last turn
+// divides its own x once more, whatever it has become, and drops the result.
+func (l *listing) turns512(delta bool) {
+	const bytes = 64 * streams512
+	next := make([]string, streams512)
+	for i := range next {
+		next[i] = f("Z%d", 7*streams512+i)
 		l.op("VMOVUPD %d(SI), %s", 64*i, next[i])
+		l.ops(quotient512(next[i]))
 	}
-	for i := range streams512 {
-		for _, line := range quotient512(next[i]) {
-			l.op("%s", line)
-		}
-	}
-	l.label("loop")
+	l.label("turn")
 	l.op("SUBQ $%d, CX", 8*streams512)
 	l.op("LEAQ %d(SI), DX", bytes)
 	l.op("CMPQ CX, $%d", 8*streams512)
@@ -164,52 +191,46 @@ func (l *listing) arcsec512(delta bool) {
 	var bodies [][]string
 	for i := range streams512 {
 		st := newStream512(7*i, 1+2*i)
-		body := append([]string{f("VMOVAPD %s, %s", next[i], st.s),
-			f("VMOVUPD %d(DX), %s", 64*i, next[i])}, st.arccos()...)
-		body = insert(body, 4+12*i, quotient512(next[i])...)
-		body = append(body, store512(delta, st.s, st.z, 64*i, "")...)
-		bodies = append(bodies, body)
+		body := []string{f("VMOVAPD %s, %s", next[i], st.s), f("VMOVUPD %d(DX), %s", 64*i, next[i])}
+		body = append(body, st.arccos()...)
+		body = append(body, storeVector(delta, st.s, st.z, 64*i)...)
+		bodies = append(bodies, insert(body, 4+12*i, quotient512(next[i])...))
 	}
 	l.interleave(bodies...)
 	l.op("MOVQ SI, R10")
-	l.op("ADDQ $%d, SI", bytes)
-	l.op("ADDQ $%d, DI", bytes)
-	if delta {
-		l.op("ADDQ $%d, R8", bytes)
-		l.op("ADDQ $%d, R9", bytes)
-	}
+	l.advance(bytes, delta)
 	l.op("CMPQ DX, R10")
-	l.op("JNE loop")
-	l.op("VZEROUPPER")
-	l.op("TESTQ CX, CX")
-	l.op("JZ done")
+	l.op("JNE turn")
+}
 
-	l.label("tail")
-	l.op("MOVL $-1, BX")
-	l.label("one")
-	l.op("MOVL $8, DX")
-	l.op("CMPQ CX, $8")
-	l.op("CMOVQLT CX, DX")
-	l.op("BZHIL DX, BX, R10")
-	l.op("KMOVB R10, K7")
-	st := newStream512(16, 1)
-	l.op("VMOVUPD.Z (SI), K7, %s", st.s)
-	for _, line := range append(quotient512(st.s), st.arccos()...) {
-		l.op("%s", line)
-	}
-	for _, line := range store512(delta, st.s, st.z, 0, "K7, ") {
-		l.op("%s", line)
-	}
-	l.op("ADDQ $64, SI")
-	l.op("ADDQ $64, DI")
-	if delta {
-		l.op("ADDQ $64, R8")
-		l.op("ADDQ $64, R9")
-	}
-	l.op("SUBQ $8, CX")
-	l.op("JGT one")
-	l.label("done")
-	l.op("RET")
+// rest512 writes the part for the last one to seven elements. It moves them in
+// pieces of four, two and one: a masked access of 64 bytes would touch the next
+// cache line, which may belong to another process, and would wait for stores to
+// bytes it does not use. Lanes are in the order lower half, third quarter, fourth.
+func (l *listing) rest512(delta bool, st stream512) {
+	l.op("VPXORQ %s, %s, %s", st.s, st.s, st.s)
+	l.pieces("load", []int{4, 2, 1}, func(bit int) []string {
+		switch bit {
+		case 4:
+			return []string{f("VMOVUPD (SI)(R10*1), %s", part(st.s, "Y"))}
+		case 2:
+			return []string{f("VINSERTF64X2 $2, (SI)(R10*1), %s, %s", st.s, st.s)}
+		}
+		return []string{f("VMOVSD (SI)(R10*1), %s", part(st.z, "X")),
+			f("VINSERTF64X2 $3, %s, %s, %s", part(st.z, "X"), st.s, st.s)}
+	})
+	l.ops(quotient512(st.s), st.arccosByUnit())
+	l.pieces("store", []int{4, 2, 1}, func(bit int) []string {
+		switch bit {
+		case 4:
+			return storePiece(delta, bit, part(st.s, "Y"), part(st.z, "Y"))
+		case 2:
+			return append([]string{f("VEXTRACTF64X2 $2, %s, %s", st.s, part(st.h, "X"))},
+				storePiece(delta, bit, part(st.h, "X"), part(st.z, "X"))...)
+		}
+		return append([]string{f("VEXTRACTF64X2 $3, %s, %s", st.s, part(st.h, "X"))},
+			storePiece(delta, bit, part(st.h, "X"), part(st.z, "X"))...)
+	})
 }
 
 func arcsecAVX512() string {

@@ -30,5 +30,7 @@ func main() {
 func files() map[string]string {
 	return map[string]string{
 		"arcsec_avx512_amd64.s": arcsecAVX512(),
+		"arcsec_avx2_amd64.s":   arcsecAVX2(),
+		"linear_amd64.s":        linear(),
 	}
 }

@@ -23,11 +23,56 @@ func (l *listing) op(format string, args ...any) {
 	l.WriteString("\n")
 }
 
+// ops adds lists of finished instructions.
+func (l *listing) ops(lists ...[]string) {
+	for _, lines := range lists {
+		for _, line := range lines {
+			l.op("%s", line)
+		}
+	}
+}
+
+// advance moves the pointers of all slices on.
+func (l *listing) advance(bytes int, delta bool) {
+	l.op("ADDQ $%d, SI", bytes)
+	l.op("ADDQ $%d, DI", bytes)
+	if delta {
+		l.op("ADDQ $%d, R8", bytes)
+		l.op("ADDQ $%d, R9", bytes)
+	}
+}
+
 func (l *listing) label(name string) { fmt.Fprintf(l, "\n%s:\n", name) }
 
-// text opens a function without frame whose arguments take argBytes.
-func (l *listing) text(signature, name string, argBytes int) {
-	fmt.Fprintf(l, "\n// %s\nTEXT ·%s(SB), NOSPLIT, $0-%d\n", signature, name, argBytes)
+// function opens a function and loads its arguments: AX a pointer to parameters
+// of the given type unless that is empty, DI y, SI x, CX n, and with delta R8 d
+// and R9 last.
+func (l *listing) function(kernel, level, parameters string, delta bool) {
+	var names, registers []string
+	add := func(name, register string) {
+		names, registers = append(names, name), append(registers, register)
+	}
+	list := "y, x *float64, n int"
+	if parameters != "" {
+		add("p", "AX")
+	}
+	add("y", "DI")
+	if delta {
+		kernel += "Delta"
+		list = "y, d, last, x *float64, n int"
+		add("d", "R8")
+		add("last", "R9")
+	}
+	add("x", "SI")
+	add("n", "CX")
+	if parameters != "" {
+		list = f("p *%s, %s", parameters, list)
+	}
+	fmt.Fprintf(l, "\n// func %s%s(%s)\n", kernel, level, list)
+	fmt.Fprintf(l, "TEXT ·%s%s(SB), NOSPLIT, $0-%d\n", kernel, level, 8*len(names))
+	for i, name := range names {
+		l.op("MOVQ %s+%d(FP), %s", name, 8*i, registers[i])
+	}
 }
 
 // table adds read-only float64 values, each repeated, so that
@@ -59,6 +104,42 @@ func (l *listing) interleave(streams ...[]string) {
 }
 
 func f(format string, args ...any) string { return fmt.Sprintf(format, args...) }
+
+// part names the low part of a vector register: kind is Y or X.
+func part(register, kind string) string { return kind + register[1:] }
+
+// pieces writes code that runs piece(bit) for each of the bits set in CX, with
+// R10 the byte offset of that piece.
+func (l *listing) pieces(name string, bits []int, piece func(bit int) []string) {
+	l.op("XORL R10, R10")
+	for _, bit := range bits {
+		l.op("TESTL $%d, CX", bit)
+		l.op("JZ %s%d", name, bit)
+		l.ops(piece(bit))
+		if bit > 1 {
+			l.op("ADDQ $%d, R10", 8*bit)
+		}
+		l.label(f("%s%d", name, bit))
+	}
+}
+
+// storePiece stores the lowest count elements of y, and with delta also d, which
+// it computes in register d, and last.
+func storePiece(delta bool, count int, y, d string) []string {
+	move, subtract := "VMOVUPD", "VSUBPD"
+	if count == 1 {
+		move, subtract = "VMOVSD", "VSUBSD"
+	}
+	if !delta {
+		return []string{f("%s %s, (DI)(R10*1)", move, y)}
+	}
+	return []string{
+		f("%s (R9)(R10*1), %s, %s", subtract, y, d),
+		f("%s %s, (DI)(R10*1)", move, y),
+		f("%s %s, (R9)(R10*1)", move, y),
+		f("%s %s, (R8)(R10*1)", move, d),
+	}
+}
 
 // insert puts lines before line at of body.
 func insert(body []string, at int, lines ...string) []string {
