@@ -235,6 +235,32 @@ func TestSliceHugeSteps(t *testing.T) {
 	}
 }
 
+// Check that a view of one element per axis describes itself so that New takes
+// it, however it was sliced: its strides are not used and stay as they were.
+func TestSliceOfOneKeepsStride(t *testing.T) {
+	a := counting(t, 5, 4)
+	v := must[Array](t)(must[Array](t)(a.Slice(0, 4, 3, -1)).Slice(1, 3, 2, -1))
+	if err := v.Desc().Validate(4); err != nil {
+		t.Fatal(err)
+	}
+	if x := must[int32](t)(At[int32](v, 0, 0)); x != 19 {
+		t.Fatalf("element %d, want 19", x)
+	}
+}
+
+// Check that a contiguous array is walked as one run, whatever the strides of
+// its axes of extent 1, and a matrix with padded rows as one run a row.
+func TestRunsMerge(t *testing.T) {
+	a := must[Array](t)(New(describe(proto.U8, []uint64{2, 1, 3, 1}, []int64{3, 77, 1, 0}), make([]byte, 6)))
+	if r := a.runs(); r.left != 1 || r.n != 6 || r.step != 1 {
+		t.Errorf("%d runs of %d, step %d", r.left, r.n, r.step)
+	}
+	a = must[Array](t)(New(describe(proto.U8, []uint64{2, 2, 3}, []int64{8, 4, 1}), make([]byte, 15)))
+	if r := a.runs(); r.left != 4 || r.n != 3 || r.outer != 1 {
+		t.Errorf("%d runs of %d, %d outer axes", r.left, r.n, r.outer)
+	}
+}
+
 // Check that the bytes of a Bool array, which a peer may fill with anything, are
 // read as true unless zero, and never become a Go bool of another value.
 func TestBoolOfAnyByte(t *testing.T) {

@@ -29,14 +29,14 @@ func (a Array) Slice(axis, start, stop, step int) (Array, error) {
 	if a.elems > 0 {
 		a.offset += start * a.strides[axis]
 	}
-	if n > 1 && a.elems > 0 { // the stride of a shorter axis is never used, and may not fit
+	if n > 1 { // otherwise the stride is not used and its product with step may not fit
 		a.strides[axis] *= step
 	}
 	return a, nil
 }
 
-// sliceLen counts the indices without forming a sum that overflows; -step as an
-// unsigned number is right for the least int, too.
+// sliceLen counts the indices without forming a sum that overflows. -step does for
+// the least int, and the quotient is then 0 as it should be.
 func sliceLen(start, stop, step int) int {
 	switch {
 	case start == stop:
@@ -44,7 +44,7 @@ func sliceLen(start, stop, step int) int {
 	case step > 0:
 		return 1 + (stop-start-1)/step
 	default:
-		return 1 + int(uint(start-stop-1)/uint(-step))
+		return 1 + (start-stop-1)/-step
 	}
 }
 

@@ -65,7 +65,7 @@ func checkType[T Elem](a *Array) error {
 // position returns the offset in data of the element at idx. The message holds
 // no slice, so idx stays on the caller's stack.
 func (a *Array) position(idx []int) (int, error) {
-	if len(idx) != int(a.ndim) || a.dtype == 0 {
+	if len(idx) != int(a.ndim) {
 		return 0, fmt.Errorf("%w: %d indices for %d dimensions", ErrIndex, len(idx), a.ndim)
 	}
 	offset := a.offset
@@ -75,7 +75,7 @@ func (a *Array) position(idx []int) (int, error) {
 		}
 		offset += i * a.strides[axis]
 	}
-	if a.elems == 0 { // another axis is empty, so idx failed above or offset means nothing
+	if a.elems == 0 { // the zero Array: of any other, the empty axis refused its index above
 		return 0, fmt.Errorf("%w: the array is empty", ErrIndex)
 	}
 	return offset, nil

@@ -85,6 +85,7 @@ func TestRefuses(t *testing.T) {
 		"long in version 3":   {file(3, 0, dict("'<i4'", "False", "(2L,)"), data), ErrHeader},
 		"nine dimensions":     {file(1, 0, dict("'<i4'", "False", "(1,1,1,1,1,1,1,1,1)"), data), proto.ErrShape},
 		"dimension 2^64":      {file(1, 0, dict("'|u1'", "False", "(18446744073709551616,)"), data), proto.ErrShape},
+		"dimension 2^64+4":    {file(1, 0, dict("'|u1'", "False", "(18446744073709551620,)"), data), proto.ErrShape},
 		"dimension 10^30":     {file(1, 0, dict("'|u1'", "False", "(1"+strings.Repeat("0", 30)+",)"), data), proto.ErrShape},
 		"dimension 2^64-1":    {file(1, 0, dict("'|u1'", "False", "(18446744073709551615,)"), data), proto.ErrShape},
 		"product 2^64":        {file(1, 0, dict("'|u1'", "False", "(4294967296, 4294967296)"), data), proto.ErrShape},
@@ -203,6 +204,24 @@ func TestSeveralInOneStream(t *testing.T) {
 	}
 	if _, err := Read(r); err != io.EOF {
 		t.Fatalf("behind the last: %v, want io.EOF", err)
+	}
+}
+
+// Check that single bytes have no order: a big-endian mark is accepted and the
+// data shared as it is.
+func TestBigEndianBytes(t *testing.T) {
+	b := file(1, 0, dict("'>i1'", "False", "(2,)"), []byte{1, 0xff})
+	h, err := ParseHeader(b)
+	if err != nil || h.BigEndian || h.Desc.DType != proto.I8 {
+		t.Fatalf("%+v, %v", h, err)
+	}
+	a, err := Parse(b)
+	if err != nil || a.String() != "i8[2] 1 -1" {
+		t.Fatalf("%v, %v", a, err)
+	}
+	b[len(b)-1] = 7
+	if a.String() != "i8[2] 1 7" {
+		t.Fatalf("%v does not share", a)
 	}
 }
 

@@ -82,7 +82,6 @@ func Parse(b []byte) (nd.Array, error) {
 	if len(data) < n {
 		return nd.Array{}, truncated("data", n, len(data))
 	}
-	data = data[:n:n]
 	if h.BigEndian {
 		swapped, err := aligned(n)
 		if err != nil {
