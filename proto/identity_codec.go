@@ -52,8 +52,11 @@ func DecodeIdentity(src []byte) (Identity, error) {
 		return id, fmt.Errorf("segment has %d bytes, its header alone needs %d: %w", len(src), IdentityBytes, ErrTruncated)
 	}
 	b := bytes.Clone(src[:IdentityBytes])
-	if err := checkPreamble(b, SegmentMagic, IdEndian); err != nil {
-		return id, err
+	if err := checkMagic(b, SegmentMagic); err != nil {
+		return id, fmt.Errorf("segment: %w", err)
+	}
+	if probe := le.Uint32(b[IdEndian:]); probe != EndianProbe {
+		return id, fmt.Errorf("segment: byte order probe %#x: %w", probe, ErrEndian)
 	}
 	id.Major = le.Uint16(b[IdMajor:])
 	id.Minor = le.Uint16(b[IdMinor:])
@@ -70,19 +73,16 @@ func DecodeIdentity(src []byte) (Identity, error) {
 	return decodeIdentityFields(b, id)
 }
 
-// checkPreamble tells a foreign file from one of the other byte order.
-func checkPreamble(b []byte, magic uint64, endianAt int) error {
+// checkMagic tells a foreign file from one of the other byte order.
+func checkMagic(b []byte, magic uint64) error {
 	switch got := le.Uint64(b); got {
 	case magic:
+		return nil
 	case bits.ReverseBytes64(magic):
 		return fmt.Errorf("magic %#x: %w", got, ErrEndian)
 	default:
 		return fmt.Errorf("magic %#x, want %#x: %w", got, magic, ErrMagic)
 	}
-	if probe := le.Uint32(b[endianAt:]); probe != EndianProbe {
-		return fmt.Errorf("byte order probe %#x: %w", probe, ErrEndian)
-	}
-	return nil
 }
 
 func decodeIdentityFields(b []byte, id Identity) (Identity, error) {

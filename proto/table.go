@@ -24,15 +24,15 @@ func (t *TableHead) Encode(dst []byte) {
 }
 
 // DecodeTableHead reads and checks the head of a reader table of len(src) bytes.
-// Errors wrap ErrMagic, ErrVersion, ErrTruncated or ErrGeometry.
+// Errors wrap ErrMagic, ErrEndian, ErrVersion, ErrTruncated or ErrGeometry.
 func DecodeTableHead(src []byte) (TableHead, error) {
 	var t TableHead
 	if len(src) < TableHeadBytes {
 		return t, fmt.Errorf("reader table has %d bytes, its head needs %d: %w", len(src), TableHeadBytes, ErrTruncated)
 	}
 	b := bytes.Clone(src[:TableHeadBytes])
-	if got := le.Uint64(b[TbMagic:]); got != TableMagic {
-		return t, fmt.Errorf("reader table magic %#x, want %#x: %w", got, uint64(TableMagic), ErrMagic)
+	if err := checkMagic(b[TbMagic:], TableMagic); err != nil {
+		return t, fmt.Errorf("reader table: %w", err)
 	}
 	t = TableHead{
 		Major: le.Uint16(b[TbMajor:]), Minor: le.Uint16(b[TbMinor:]),
