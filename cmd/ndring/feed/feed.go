@@ -1,0 +1,69 @@
+package feed
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/ndring/ndring/cmd/ndring/provenance"
+	"github.com/ndring/ndring/proto"
+	"github.com/ndring/ndring/proto/nd"
+)
+
+// ErrPartial is returned when input ends inside a frame.
+var ErrPartial = errors.New("input ends inside a frame")
+
+// Feed is a sequence of arrays of one dtype and shape.
+type Feed interface {
+	// DType and Shape describe every frame.
+	DType() proto.DType
+	Shape() []int
+	// Source describes the feed for the ring's metadata.
+	Source() provenance.Source
+	// Fill writes frame n, which follows the one before, to dst, a writable C-order
+	// array of that dtype and shape. After the last frame it returns io.EOF.
+	Fill(dst nd.Array, n uint64) error
+}
+
+// Options say what to feed. Period and Seed are those of provenance.Source.
+type Options struct {
+	Spec   string // linspace, sine, random, npy:FILE or stdin
+	DType  proto.DType
+	Shape  []int
+	Period int
+	Seed   uint64
+	Stdin  io.Reader
+}
+
+// Open returns the feed that o names. Errors name the spec and what is known.
+func Open(o Options) (Feed, error) {
+	kind, file, _ := strings.Cut(o.Spec, ":")
+	switch kind {
+	case provenance.KindLinspace, provenance.KindSine, provenance.KindRandom:
+		return newComputed(o, kind)
+	case provenance.KindNPY:
+		return openNPY(file)
+	case provenance.KindStdin:
+		return newRaw(o)
+	}
+	return nil, fmt.Errorf("source %q is unknown; use linspace, sine, random, npy:FILE or stdin", o.Spec)
+}
+
+// count is the number of elements of shape, checked for overflow.
+func count(dt proto.DType, shape []int) (int, error) {
+	h := proto.Header{DType: dt, NDim: uint8(len(shape))}
+	if len(shape) > proto.MaxDims {
+		return 0, fmt.Errorf("%d dimensions, at most %d: %w", len(shape), proto.MaxDims, proto.ErrShape)
+	}
+	for i, n := range shape {
+		if n < 0 {
+			return 0, fmt.Errorf("dimension %d is %d: %w", i, n, proto.ErrShape)
+		}
+		h.Shape[i] = uint64(n)
+	}
+	if err := h.Complete(); err != nil {
+		return 0, err
+	}
+	return int(h.PayloadLen) / dt.Size(), nil
+}

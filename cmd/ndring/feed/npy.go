@@ -1,0 +1,68 @@
+package feed
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/ndring/ndring/cmd/ndring/provenance"
+	"github.com/ndring/ndring/proto"
+	"github.com/ndring/ndring/proto/nd"
+	"github.com/ndring/ndring/proto/npy"
+)
+
+// arrays feeds a .npy file: an array of two or more dimensions one frame for each
+// index of the first, any other as one frame.
+type arrays struct {
+	file   string
+	all    nd.Array
+	frames uint64
+	first  nd.Array
+}
+
+func openNPY(file string) (Feed, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("source npy: %w", err)
+	}
+	defer f.Close()
+	a, err := npy.Read(f)
+	if err != nil {
+		return nil, fmt.Errorf("source npy:%s: %w", file, err)
+	}
+	s := &arrays{file: file, all: a, frames: 1, first: a}
+	if a.NDim() < 2 {
+		return s, nil
+	}
+	s.frames = uint64(a.Dim(0))
+	if s.frames == 0 {
+		return nil, fmt.Errorf("source npy:%s: shape %v holds no frames: %w", file, a.Shape(), proto.ErrShape)
+	}
+	s.first, err = a.Index(0, 0)
+	return s, err
+}
+
+func (s *arrays) DType() proto.DType { return s.all.DType() }
+func (s *arrays) Shape() []int       { return s.first.Shape() }
+
+func (s *arrays) Source() provenance.Source {
+	return provenance.Source{Kind: provenance.KindNPY, DType: s.DType().String(), Shape: s.Shape()}
+}
+
+func (s *arrays) Fill(dst nd.Array, n uint64) error {
+	if n >= s.frames {
+		return io.EOF
+	}
+	payload, err := dst.Contents()
+	if err != nil {
+		return err
+	}
+	frame := s.all
+	if s.all.NDim() >= 2 {
+		if frame, err = s.all.Index(0, int(n)); err != nil {
+			return err
+		}
+	}
+	_, err = frame.Copy(payload)
+	return err
+}

@@ -1,0 +1,49 @@
+package feed
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+
+	"github.com/ndring/ndring/cmd/ndring/provenance"
+	"github.com/ndring/ndring/proto"
+	"github.com/ndring/ndring/proto/nd"
+)
+
+// raw feeds little-endian elements from a reader, frame after frame.
+type raw struct {
+	from   io.Reader
+	source provenance.Source
+	dtype  proto.DType
+}
+
+func newRaw(o Options) (Feed, error) {
+	n, err := count(o.DType, o.Shape)
+	if err != nil {
+		return nil, err
+	}
+	if n == 0 {
+		return nil, fmt.Errorf("shape %v holds no elements, stdin would never end: %w", o.Shape, proto.ErrShape)
+	}
+	return &raw{
+		from:   bufio.NewReaderSize(o.Stdin, 1<<16),
+		source: provenance.Source{Kind: provenance.KindStdin, DType: o.DType.String(), Shape: o.Shape},
+		dtype:  o.DType,
+	}, nil
+}
+
+func (r *raw) DType() proto.DType        { return r.dtype }
+func (r *raw) Shape() []int              { return r.source.Shape }
+func (r *raw) Source() provenance.Source { return r.source }
+
+func (r *raw) Fill(dst nd.Array, n uint64) error {
+	payload, err := dst.Contents()
+	if err != nil {
+		return err
+	}
+	got, err := io.ReadFull(r.from, payload)
+	if err == io.ErrUnexpectedEOF {
+		return fmt.Errorf("stdin: frame %d has %d of %d bytes: %w", n, got, len(payload), ErrPartial)
+	}
+	return err
+}
