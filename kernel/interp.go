@@ -1,9 +1,6 @@
 package kernel
 
-import (
-	"fmt"
-	"sort"
-)
+import "fmt"
 
 // interp draws straight lines through the points of a model and continues them
 // as constants on both sides: numpy.interp(x, fx, fy), with the same operations.
@@ -63,8 +60,22 @@ func (k *interp) at(x float64) float64 {
 	case x >= k.fx[end]:
 		return k.fy[end]
 	}
-	// fx[j] ≤ x < fx[j+1]
-	j := sort.Search(end, func(i int) bool { return k.fx[i+1] > x })
+	j := k.segment(x)
 	// The conversion keeps compilers from fusing: NumPy rounds the product.
 	return float64(k.slope[j]*(x-k.fx[j])) + k.fy[j]
+}
+
+// segment returns the j with fx[j] ≤ x < fx[j+1]; the caller has checked that
+// there is one. Halving a length instead of moving two ends leaves one
+// comparison a turn, which needs no branch.
+func (k *interp) segment(x float64) int {
+	j := 0
+	for n := len(k.slope); n > 1; {
+		h := n / 2
+		if k.fx[j+h] <= x {
+			j += h
+		}
+		n -= h
+	}
+	return j
 }

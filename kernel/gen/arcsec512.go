@@ -11,14 +11,14 @@ const (
 
 // stream512 is one vector of the AVX-512 arcsec: registers by role.
 type stream512 struct {
-	s, z, h, e, w, even, odd string // s holds x, then q, then q or the root
-	root, series             string // masks of lanes with q ≥ 1/2 and q < 1/2
+	s, z, h, r, e, w, even, odd string // s holds x, then q, then q or the root
+	root, series                string // masks of lanes with q ≥ 1/2 and q < 1/2
 }
 
-// newStream512 takes seven vector registers from first on and two masks.
+// newStream512 takes eight vector registers from first on and two masks.
 func newStream512(first, firstMask int) stream512 {
 	z := func(i int) string { return fmt.Sprintf("Z%d", first+i) }
-	return stream512{z(0), z(1), z(2), z(3), z(4), z(5), z(6),
+	return stream512{z(0), z(1), z(2), z(3), z(4), z(5), z(6), z(7),
 		fmt.Sprintf("K%d", firstMask), fmt.Sprintf("K%d", firstMask+1)}
 }
 
@@ -54,8 +54,9 @@ func (s stream512) arccos() []string {
 		f("VBROADCASTSD %s, %s", coefficient(11), s.odd),
 		f("VMOVAPD %s, %s", half512, s.e),
 		fma(s.even, 10), fma(s.odd, 9),
-		// s ≈ √z and h ≈ 1/(2√z), two coupled Newton steps and a last one for s
-		// by its exact residual, which makes s the correctly rounded root.
+		// s ≈ √z and h ≈ 1/(2√z) to 14 bits. One coupled step makes it 27 bits, a
+		// step by the residual z − s² takes s to 53, one against that s takes h
+		// there, and a last residual makes s the correctly rounded root.
 		f("VMULPD %s, %s, %s, %s", s.z, s.h, s.root, s.s),
 		f("VMULPD %s, %s, %s", half512, s.h, s.h),
 		fma(s.even, 8), fma(s.odd, 7),
@@ -63,14 +64,15 @@ func (s stream512) arccos() []string {
 		fma(s.even, 6), fma(s.odd, 5),
 		f("VFMADD231PD %s, %s, %s, %s", s.e, s.s, s.root, s.s),
 		f("VFMADD231PD %s, %s, %s", s.e, s.h, s.h),
+		f("VADDPD %s, %s, %s", s.h, s.h, s.r),
 		f("VMOVAPD %s, %s", s.z, s.e),
 		fma(s.even, 4), fma(s.odd, 3),
 		f("VFNMADD231PD %s, %s, %s", s.s, s.s, s.e),
 		fma(s.even, 2), fma(s.odd, 1),
 		f("VFMADD231PD %s, %s, %s, %s", s.e, s.h, s.root, s.s),
-		f("VMOVAPD %s, %s", half512, s.e),
+		f("VMOVAPD %s, %s", one512, s.e),
 		fma(s.even, 0),
-		f("VFNMADD231PD %s, %s, %s", s.s, s.h, s.e),
+		f("VFNMADD231PD %s, %s, %s", s.s, s.r, s.e),
 		f("VFMADD213PD %s, %s, %s", s.even, s.z, s.odd), // odd is P
 		f("VMOVAPD %s, %s", s.z, s.w),
 		f("VFMADD231PD %s, %s, %s", s.e, s.h, s.h),
@@ -179,7 +181,7 @@ func (l *listing) turns512(delta bool) {
 	const bytes = 64 * streams512
 	next := make([]string, streams512)
 	for i := range next {
-		next[i] = f("Z%d", 7*streams512+i)
+		next[i] = f("Z%d", 8*streams512+i)
 		l.op("VMOVUPD %d(SI), %s", 64*i, next[i])
 		l.ops(quotient512(next[i]))
 	}
@@ -190,7 +192,7 @@ func (l *listing) turns512(delta bool) {
 	l.op("CMOVQLT SI, DX")
 	var bodies [][]string
 	for i := range streams512 {
-		st := newStream512(7*i, 1+2*i)
+		st := newStream512(8*i, 1+2*i)
 		body := []string{f("VMOVAPD %s, %s", next[i], st.s), f("VMOVUPD %d(DX), %s", 64*i, next[i])}
 		body = append(body, st.arccos()...)
 		body = append(body, storeVector(delta, st.s, st.z, 64*i)...)
