@@ -9,7 +9,7 @@ import (
 )
 
 // image builds the bytes of a case: zeros of its size, or of size, with patches.
-func (v *vector) image(t *testing.T, size uint64) []byte {
+func (v *vector) image(t testing.TB, size uint64) []byte {
 	t.Helper()
 	if v.has("size") {
 		size = v.number(t, "size")

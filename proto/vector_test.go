@@ -19,7 +19,7 @@ type vector struct {
 	fields map[string][]string
 }
 
-func readVectors(t *testing.T, file string) []vector {
+func readVectors(t testing.TB, file string) []vector {
 	t.Helper()
 	f, err := os.Open(filepath.Join("testdata", file))
 	if err != nil {
@@ -63,7 +63,7 @@ func eachVector(t *testing.T, file string, f func(t *testing.T, v vector)) {
 
 func (v *vector) has(key string) bool { return len(v.fields[key]) > 0 }
 
-func (v *vector) text(t *testing.T, key string) string {
+func (v *vector) text(t testing.TB, key string) string {
 	t.Helper()
 	if len(v.fields[key]) != 1 {
 		t.Fatalf("line %d: case has %d lines %q, want 1", v.line, len(v.fields[key]), key)
@@ -72,7 +72,7 @@ func (v *vector) text(t *testing.T, key string) string {
 }
 
 // number is the value of key, decimal or 0x, and 0 when the case leaves it out.
-func (v *vector) number(t *testing.T, key string) uint64 {
+func (v *vector) number(t testing.TB, key string) uint64 {
 	t.Helper()
 	if !v.has(key) {
 		return 0
@@ -80,7 +80,7 @@ func (v *vector) number(t *testing.T, key string) uint64 {
 	return parseNumber(t, v.text(t, key))
 }
 
-func parseNumber(t *testing.T, s string) uint64 {
+func parseNumber(t testing.TB, s string) uint64 {
 	t.Helper()
 	n, err := strconv.ParseUint(s, 0, 64)
 	if err != nil {
@@ -90,7 +90,7 @@ func parseNumber(t *testing.T, s string) uint64 {
 }
 
 // bytes joins all lines of key, each hexadecimal with blanks and repeats.
-func (v *vector) bytes(t *testing.T, key string) []byte {
+func (v *vector) bytes(t testing.TB, key string) []byte {
 	t.Helper()
 	b := []byte{}
 	for _, line := range v.fields[key] {
@@ -99,7 +99,7 @@ func (v *vector) bytes(t *testing.T, key string) []byte {
 	return b
 }
 
-func parseHex(t *testing.T, s string) []byte {
+func parseHex(t testing.TB, s string) []byte {
 	t.Helper()
 	var out []byte
 	for _, word := range strings.Fields(s) {
@@ -120,7 +120,7 @@ func parseHex(t *testing.T, s string) []byte {
 }
 
 // patch applies the lines "at: OFFSET HEX" to dst.
-func (v *vector) patch(t *testing.T, key string, dst []byte) {
+func (v *vector) patch(t testing.TB, key string, dst []byte) {
 	t.Helper()
 	for _, line := range v.fields[key] {
 		off, digits, _ := strings.Cut(line, " ")
