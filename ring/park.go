@@ -52,7 +52,7 @@ func (r *Reader) ending() error {
 	}
 	state := atomic.LoadUint64(r.cfg.Table.slotWord(r.cfg.Slot, proto.SlState))
 	if proto.SlotState(state) == proto.SlotEvicted && uint32(state>>32) == r.cfg.Generation {
-		r.err, r.desc = fmt.Errorf("slot %d at position %d: %w", r.cfg.Slot, r.pos, ErrEvicted), noDesc
+		r.err, r.size = fmt.Errorf("slot %d at position %d: %w", r.cfg.Slot, r.pos, ErrEvicted), noSize
 		return r.err
 	}
 	return nil

@@ -32,7 +32,7 @@ type Reader struct {
 	next  uint64 // end of the leased frame, or pos
 	desc  uint64 // description of the last inline frame that passed every check
 	bytes uint64 // its payload length
-	size  uint64 // its frame size
+	size  uint64 // its frame size, or noSize
 	held  bool
 	eager bool // fence after each release
 	frame Frame
@@ -47,13 +47,14 @@ type Reader struct {
 	err     error // why the reader can go on no more
 }
 
-// noDesc is the description of no frame: it sends every Next the slow way.
-const noDesc = ^uint64(0)
+// noSize fits before no wrap: it sends every Next the slow way. Any description
+// may stand in a hostile frame, so none can say that there is none.
+const noSize = ^uint64(0)
 
 // NewReader returns a reader for the slot that cfg names. The error wraps ErrSlot
-// if the table has no such slot.
+// if the table has no such slot, ErrNoPosition if no frame can start there.
 func NewReader(seg *Segment, cfg ReaderConfig) (*Reader, error) {
-	r := &Reader{seg: seg, limit: seg.words.word(proto.WrLimit), desc: noDesc}
+	r := &Reader{seg: seg, limit: seg.words.word(proto.WrLimit), size: noSize}
 	r.frame.seg = seg
 	if err := r.Rebind(cfg); err != nil {
 		return nil, err
@@ -62,10 +63,14 @@ func NewReader(seg *Segment, cfg ReaderConfig) (*Reader, error) {
 }
 
 // Rebind moves the reader to another slot or another epoch's table, after a
-// reconnect. A leased frame is released; cfg.Position is where it goes on.
+// reconnect. A leased frame is released; cfg.Position is where it goes on. Errors
+// wrap ErrSlot or ErrNoPosition.
 func (r *Reader) Rebind(cfg ReaderConfig) error {
 	if cfg.Slot < 0 || cfg.Slot >= cfg.Table.Slots() {
 		return fmt.Errorf("slot %d of %d: %w", cfg.Slot, cfg.Table.Slots(), ErrSlot)
+	}
+	if cfg.Position%proto.LineBytes != 0 {
+		return fmt.Errorf("position %d is not a multiple of %d: %w", cfg.Position, proto.LineBytes, ErrNoPosition)
 	}
 	r.cfg, r.spin = cfg, newSpinner(cfg.Spin)
 	r.cursor = cfg.Table.slotWord(cfg.Slot, proto.SlCursor)
@@ -154,7 +159,7 @@ func (r *Reader) fail(err error) error {
 	if !r.seg.intact(r.pos) {
 		err = fmt.Errorf("at position %d: %w", r.pos, ErrEvicted)
 	}
-	r.err, r.desc = err, noDesc
+	r.err, r.size = err, noSize
 	return err
 }
 

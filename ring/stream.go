@@ -32,9 +32,14 @@ type StreamReader struct {
 	err   error
 }
 
-// NewStreamReader returns a reader that starts at position.
+// NewStreamReader returns a reader that starts at position. If no frame can start
+// there, Next returns ErrNoPosition.
 func NewStreamReader(seg *Segment, position uint64, from Announcements) *StreamReader {
-	return &StreamReader{seg: seg, pos: position, known: position, from: from}
+	r := &StreamReader{seg: seg, pos: position, known: position, from: from}
+	if position%proto.LineBytes != 0 {
+		r.err = fmt.Errorf("position %d is not a multiple of %d: %w", position, proto.LineBytes, ErrNoPosition)
+	}
+	return r
 }
 
 // Position is the reader's cursor: all before it is released.
