@@ -29,25 +29,37 @@ type Claim struct {
 // and proto.ErrShape when the array overflows or the ring's schema does not admit
 // it.
 func (w *Writer) Claim(ctx context.Context, dt proto.DType, shape ...int) (*Claim, error) {
-	limit := w.seg.id.FrameLimit
-	if len(shape) != 1 || w.closed || w.inline != 0 && w.inline != dt || !dt.Valid() || uint64(shape[0]) > limit {
-		return w.claimShape(ctx, dt, shape)
-	}
-	n := uint64(shape[0]) * uint64(dt.Size())
-	size := (n + proto.BaseBytes + proto.LineBytes - 1) &^ (proto.LineBytes - 1)
 	at := w.pos
-	if n > limit || w.open || size > w.seg.toWrap(at) || int64(at+size+proto.LineBytes-w.lim) > 0 {
+	end := at + w.like.size
+	if w.open || dt != w.like.dtype || len(shape) != 1 || shape[0] != w.like.items || int64(end-w.room) > 0 {
 		return w.claimShape(ctx, dt, shape)
 	}
 	c := &w.claim
-	c.at, c.size, c.plain = at, size, true
-	c.desc = n | uint64(dt)<<proto.DescDTypeShift | 1<<proto.DescNDimShift
-	c.payload = w.seg.data.slice(at&w.seg.mask+proto.BaseBytes, n)
+	c.at, c.size, c.desc, c.plain = at, w.like.size, w.like.desc, true
+	c.payload = w.seg.data.slice(at&w.seg.mask+proto.BaseBytes, w.like.bytes)
 	w.open = true
 	return c, nil
 }
 
-// claimShape is Claim for everything but an inline frame that fits at once.
+// likeness is what was checked of the inline data frame claimed last, so that the
+// next claim for the same array needs no check but that of room.
+type likeness struct {
+	dtype proto.DType // 0 = none yet
+	items int
+	bytes uint64
+	size  uint64
+	desc  uint64
+}
+
+func (w *Writer) remember(h *proto.Header, size uint64) {
+	w.like = likeness{
+		dtype: h.DType, items: int(h.Shape[0]), bytes: h.PayloadLen, size: size,
+		desc: proto.Describe(h.PayloadLen, h.DType, h.NDim, 0),
+	}
+}
+
+// claimShape is Claim for everything but an array like the one before that fits at
+// once.
 func (w *Writer) claimShape(ctx context.Context, dt proto.DType, shape []int) (*Claim, error) {
 	h := proto.Header{DType: dt, NDim: uint8(len(shape))}
 	if len(shape) > proto.MaxDims {
@@ -81,7 +93,11 @@ func (w *Writer) ClaimFrame(ctx context.Context, h *proto.Header) (*Claim, error
 		return nil, err
 	}
 	c.at, c.kind = at, c.head.Kind
-	c.plain = !c.head.Extended() && at == w.pos && c.kind == proto.KindData
+	inline := !c.head.Extended() && c.kind == proto.KindData
+	if inline {
+		w.remember(&c.head, c.size)
+	}
+	c.plain = inline && at == w.pos
 	c.desc = proto.Describe(c.head.PayloadLen, c.head.DType, c.head.NDim, 0)
 	c.payload = w.seg.data.slice(at&w.seg.mask+c.head.HeadBytes(), c.head.PayloadLen)
 	w.open = true
@@ -125,6 +141,7 @@ func (w *Writer) reserve(ctx context.Context, size uint64) (uint64, error) {
 			return 0, err
 		}
 	}
+	w.setRoom()
 	return at, nil
 }
 
@@ -161,13 +178,19 @@ func (c *Claim) Commit() {
 	}
 	at, end := c.at, c.at+c.size
 	frame := w.seg.commitWord(at)
-	storeRelease(w.seg.commitWord(end), 0)
+	storePlain(w.seg.commitWord(end), 0)
 	frameWords(frame, w.num, c.desc)
 	storeCommit(frame, at|uint64(proto.KindData)) // SYNC: commit
+	w.advance(at, end, 1)
+}
+
+// advance moves the writer past what it committed, [first, end), and wakes readers
+// that parked. It is small enough to stand in every kind of commit.
+func (w *Writer) advance(first, end, frames uint64) {
 	w.pos = end
-	w.num++
+	w.num += frames
 	if int64(end-w.mark) > 0 {
-		w.passMark(at)
+		w.passMark(first)
 	}
 	if w.fenced.Load() {
 		fence() // SYNC: park
@@ -179,7 +202,7 @@ func (c *Claim) Commit() {
 
 func (c *Claim) commitExtended() {
 	w := c.w
-	storeRelease(w.seg.commitWord(c.at+c.size), 0)
+	storePlain(w.seg.commitWord(c.at+c.size), 0)
 	c.head.Number = w.num
 	c.head.Encode(w.seg.at(c.at))
 	w.publish(c.at, c.kind, c.at+c.size, 1)
@@ -196,17 +219,8 @@ func (w *Writer) publish(at uint64, kind proto.Kind, end, frames uint64) {
 		pad.Encode(w.seg.at(first))
 		storeRelease(w.seg.commitWord(first), first|uint64(proto.KindPadding)) // SYNC: commit
 	}
-	w.pos = end
-	w.num += frames
-	if int64(end-w.mark) > 0 {
-		w.passMark(first)
-	}
-	if w.fenced.Load() {
-		fence() // SYNC: park
-	}
-	if atomic.LoadUint64(w.parked) != 0 {
-		w.wakeReaders()
-	}
+	w.advance(first, end, frames)
+	w.setRoom()
 }
 
 // Abort gives the space back. Nothing of it ever becomes visible.

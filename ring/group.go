@@ -102,13 +102,13 @@ func (g *Group) Commit() {
 	}
 	w.open = false
 	end := g.at + g.size
-	storeRelease(w.seg.commitWord(end), 0)
+	storePlain(w.seg.commitWord(end), 0)
 	for i := range g.members {
 		m := &g.members[i]
 		m.head.Number = w.num + uint64(i)
 		m.head.Encode(w.seg.at(m.at))
 		if i > 0 {
-			storeRelease(w.seg.commitWord(m.at), m.at|uint64(m.head.Kind))
+			storePlain(w.seg.commitWord(m.at), m.at|uint64(m.head.Kind))
 		}
 	}
 	w.publish(g.at, g.members[0].head.Kind, end, uint64(len(g.members)))

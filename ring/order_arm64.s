@@ -52,3 +52,18 @@ look:
 done:
 	MOVD R3, ret+24(FP)
 	RET
+
+// func prefetchWrite(p *uint64, lines int)
+// At most 64 lines; a prefetch never faults.
+TEXT ·prefetchWrite(SB), NOSPLIT, $0-16
+	MOVD p+0(FP), R0
+	MOVD lines+8(FP), R1
+	CMP  $64, R1
+	BLE  next
+	MOVD $64, R1
+next:
+	PRFM (R0), PSTL1KEEP
+	ADD  $64, R0
+	SUBS $1, R1
+	BGT  next
+	RET

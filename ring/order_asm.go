@@ -13,6 +13,11 @@ func storeRelease(p *uint64, v uint64)
 //go:noescape
 func storeCommit(p *uint64, v uint64)
 
+// prefetchWrite asks for up to 64 lines from p on in exclusive state.
+//
+//go:noescape
+func prefetchWrite(p *uint64, lines int)
+
 // fence orders every earlier store before every later load.
 func fence()
 
@@ -28,3 +33,8 @@ func pause(n int)
 //
 //go:noescape
 func pauseWhile(p *uint64, old uint64, n int) uint64
+
+// storePlain stores v in no particular order: a commit or release that follows
+// orders it. It has a name of its own because under the race detector the words
+// that readers poll must be stored atomically.
+func storePlain(p *uint64, v uint64) { *p = v }

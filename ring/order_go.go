@@ -14,6 +14,10 @@ func storeRelease(p *uint64, v uint64) { atomic.StoreUint64(p, v) }
 
 func storeCommit(p *uint64, v uint64) { atomic.StoreUint64(p, v) }
 
+func storePlain(p *uint64, v uint64) { atomic.StoreUint64(p, v) }
+
+func prefetchWrite(*uint64, int) {}
+
 // fence orders through a locked operation on a word of its own.
 func fence() {
 	var word uint64

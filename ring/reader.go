@@ -36,6 +36,7 @@ type Reader struct {
 	held  bool
 	eager bool // fence after each release
 	frame Frame
+	batch ReadBatch
 
 	cursor *uint64
 	wanted *uint64 // SYNC: park; set by the writer

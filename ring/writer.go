@@ -28,6 +28,7 @@ type Writer struct {
 	seg  *Segment
 	pos  uint64 // private tail: the next claim starts here
 	lim  uint64 // private limit: proven against every cursor
+	room uint64 // an unpadded frame may end here: below the limit, not across the wrap
 	num  uint64 // number of the next frame
 	mark uint64 // the first frame at or beyond it becomes a mark
 
@@ -35,9 +36,9 @@ type Writer struct {
 	fenced   atomic.Bool // fence after each commit
 	open     bool
 	finished bool
-	inline   proto.DType // the schema admits any inline frame of this type; 0 = of any type
-	closed   bool        // the schema restricts shapes: check each claim
+	like     likeness
 	claim    Claim
+	batch    WriteBatch
 	group    Group
 
 	slots   []slot
@@ -79,11 +80,11 @@ func NewWriter(seg *Segment, table *Table, cfg WriterConfig) (*Writer, error) {
 		parked: table.headWord(proto.TbReadersParked),
 		slots:  make([]slot, table.Slots()),
 		table:  table, cfg: cfg, spin: newSpinner(cfg.Spin), policy: seg.id.Policy,
-		inline: seg.id.Schema.DType, closed: seg.id.Schema.NDim != proto.AnyNDim,
 	}
-	w.claim.w, w.group.w = w, w
+	w.claim.w, w.group.w, w.batch.w = w, w, w
 	w.fenced.Store(!cfg.Asymmetric)
 	w.pub.Store(end)
+	w.setRoom()
 	w.sawAny.Store(cfg.FreeRun || state.Flags&proto.WriterSawReader != 0)
 	w.adopt(cfg.Recovered)
 	w.announceEpoch(state)
@@ -115,6 +116,11 @@ func (w *Writer) storeFlags() {
 		flags |= proto.WriterSawReader
 	}
 	atomic.StoreUint64(w.seg.words.word(proto.WrFlags), flags)
+}
+
+// setRoom follows a change of limit, or of the position past a wrap.
+func (w *Writer) setRoom() {
+	w.room = min64(w.lim-proto.LineBytes, w.pos+w.seg.toWrap(w.pos), w.pos-proto.LineBytes)
 }
 
 // Segment is the ring this writer writes.
@@ -154,7 +160,8 @@ func (w *Writer) Finish() {
 		return
 	}
 	w.open, w.finished = false, true
-	w.lim = w.pos // the next claim takes the slow path and fails there
+	w.lim = w.pos
+	w.setRoom() // the next claim takes the slow path and fails there
 	w.storeTail()
 	atomic.StoreUint64(w.seg.words.word(proto.WrFinal), w.pos|1)
 	atomic.StoreUint64(w.parked, 1)

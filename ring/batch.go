@@ -1,0 +1,149 @@
+package ring
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/ndring/ndring/proto"
+)
+
+// WriteBatch is space for several one-dimensional frames alike, committed with one
+// store: for small frames the checks of a claim and a commit cost more than the
+// frame. It belongs to its Writer, is valid until Commit or Abort, and is reused.
+type WriteBatch struct {
+	w     *Writer
+	at    uint64
+	count int
+	like  likeness
+}
+
+// ClaimBatch claims up to count frames of items elements each, as many as lie
+// before the wrap and below the limit already proven, at least one. Frames of a
+// batch are ordinary frames: readers need not know of it, and see all or none when
+// the writer dies. Errors as for Claim.
+func (w *Writer) ClaimBatch(ctx context.Context, dt proto.DType, items, count int) (*WriteBatch, error) {
+	if count < 1 {
+		return nil, fmt.Errorf("claim batch: count %d: %w", count, proto.ErrShape)
+	}
+	c, err := w.Claim(ctx, dt, items)
+	if err != nil {
+		return nil, err
+	}
+	b := &w.batch
+	if b.like != w.like {
+		b.like = w.like
+	}
+	b.at, b.count = c.at, 1
+	if !c.plain {
+		return b, nil
+	}
+	if room := w.room - c.at; room > c.size {
+		b.count = int(min(uint64(count), room/c.size))
+	}
+	prefetchWrite(w.seg.commitWord(c.at), b.count*int(c.size/proto.LineBytes))
+	return b, nil
+}
+
+// Len is the number of frames.
+func (b *WriteBatch) Len() int { return b.count }
+
+// Payload is the space of frame i, 0 <= i < Len().
+func (b *WriteBatch) Payload(i int) []byte {
+	return b.w.seg.data.slice((b.at+uint64(i)*b.like.size)&b.w.seg.mask+proto.BaseBytes, b.like.bytes)
+}
+
+// Float64s is the space of frame i as float64; the batch must be of that dtype.
+func (b *WriteBatch) Float64s(i int) []float64 { return float64s(b.Payload(i)) }
+
+// Commit makes the frames visible at once. Commit of a batch that is over does
+// nothing.
+func (b *WriteBatch) Commit() {
+	w := b.w
+	if !w.claim.plain || b.count == 1 {
+		w.claim.Commit()
+		return
+	}
+	if !w.open {
+		return
+	}
+	w.open = false
+	end := b.at + uint64(b.count)*b.like.size
+	storePlain(w.seg.commitWord(end), 0)
+	for i := b.count - 1; i > 0; i-- {
+		at := b.at + uint64(i)*b.like.size
+		word := w.seg.commitWord(at)
+		frameWords(word, w.num+uint64(i), b.like.desc)
+		storePlain(word, at|uint64(proto.KindData))
+	}
+	first := w.seg.commitWord(b.at)
+	frameWords(first, w.num, b.like.desc)
+	storeRelease(first, b.at|uint64(proto.KindData)) // SYNC: commit
+	w.advance(b.at, end, uint64(b.count))
+}
+
+// Abort gives the space back. Nothing of it ever becomes visible.
+func (b *WriteBatch) Abort() { b.w.open = false }
+
+// ReadBatch is a run of frames alike, under one lease. It belongs to its Reader,
+// is valid until the next call of Next or NextBatch, or Release, and is reused.
+type ReadBatch struct {
+	seg   *Segment
+	at    uint64
+	count int
+	first uint64
+	bytes uint64
+	size  uint64
+	desc  uint64
+}
+
+// NextBatch returns the next frame and up to most-1 that follow it, if they are
+// committed already, lie before the wrap, and are one-dimensional data frames
+// described alike; otherwise just the one. It never waits for more than the first.
+// Frames that are not inline come as a batch of one; Frame gives their header.
+// Errors as for Next. Release gives all of them back.
+func (r *Reader) NextBatch(ctx context.Context, most int) (*ReadBatch, error) {
+	f, err := r.Next(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b := &r.batch
+	b.at, b.count, b.first = f.position, 1, f.number
+	b.seg, b.bytes, b.size, b.desc = r.seg, uint64(len(f.payload)), f.end-f.position, f.desc
+	if f.desc != r.desc {
+		return b, nil
+	}
+	fit := int(min(r.seg.toWrap(b.at)/b.size, uint64(max(1, most))))
+	at := f.end
+	for b.count < fit {
+		word := r.seg.commitWord(at)
+		if atomic.LoadUint64(word) != at|uint64(proto.KindData) { // SYNC: commit
+			break
+		}
+		if _, desc := baseWords(word); desc != b.desc {
+			break
+		}
+		at += b.size
+		b.count++
+	}
+	r.next = at
+	return b, nil
+}
+
+// Frame is the first frame of the batch NextBatch returned last.
+func (r *Reader) Frame() *Frame { return &r.frame }
+
+// Len is the number of frames.
+func (b *ReadBatch) Len() int { return b.count }
+
+// Number is the number of frame i.
+func (b *ReadBatch) Number(i int) uint64 { return b.first + uint64(i) }
+
+// Payload is the elements' memory of frame i, read-only, 0 <= i < Len(). For a batch
+// of one frame that is not inline use Reader.Frame.
+func (b *ReadBatch) Payload(i int) []byte {
+	return b.seg.data.slice((b.at+uint64(i)*b.size)&b.seg.mask+proto.BaseBytes, b.bytes)
+}
+
+// Float64s is the payload of frame i of a batch of dtype f64.
+func (b *ReadBatch) Float64s(i int) []float64 { return float64s(b.Payload(i)) }
