@@ -24,7 +24,7 @@ func (s *Segment) recoverTail(state State) (end, number uint64, err error) {
 		if err := s.header(&h, end, proto.Kind(word&proto.KindMask)); err != nil {
 			return 0, 0, fmt.Errorf("recover: %w", err)
 		}
-		if steps > 0 && h.Number != number || h.Number-state.Number > s.capacity {
+		if steps > 0 && h.Number != number || steps == 0 && !s.near(h.Number, number) {
 			return 0, 0, fmt.Errorf("recover: frame at position %d has number %d, want %d: %w", end, h.Number, number, ErrCorrupt)
 		}
 		number = h.Number
@@ -36,6 +36,13 @@ func (s *Segment) recoverTail(state State) (end, number uint64, err error) {
 			return 0, 0, fmt.Errorf("recover: frames from %d on fill the whole ring: %w", state.Tail, ErrCorrupt)
 		}
 	}
+}
+
+// near reports whether the first frame behind the tail may have that number when
+// the stored one is number. The two differ if the writer died after storing its
+// newer number and before its newer tail.
+func (s *Segment) near(first, number uint64) bool {
+	return number-first <= s.capacity/proto.LineBytes
 }
 
 // checkEnd accepts the word behind the last committed frame: 0, as every commit
