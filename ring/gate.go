@@ -81,6 +81,7 @@ func (w *Writer) raise(ctx context.Context, need uint64) error {
 	shared := atomic.LoadUint64(word)
 	limit := min64(need+w.seg.capacity/proto.LimitDivisor, gate+w.seg.capacity, need)
 	if int64(limit-shared) > 0 {
+		w.keepTail(limit)
 		atomic.StoreUint64(word, limit)
 		fence()
 	} else if int64(shared-(gate+w.seg.capacity)) <= 0 {
@@ -91,6 +92,14 @@ func (w *Writer) raise(ctx context.Context, need uint64) error {
 	}
 	w.lim = limit
 	return nil
+}
+
+// keepTail stores the tail if the frame at the shared one is given up by limit:
+// recovery and observers start there.
+func (w *Writer) keepTail(limit uint64) {
+	if int64(limit-w.pub.Load()) > int64(w.seg.capacity) {
+		w.storeTail()
+	}
 }
 
 // lingerAtGate gives readers a moment when the ring is nearly full of small
