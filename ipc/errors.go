@@ -1,0 +1,79 @@
+//go:build linux
+
+package ipc
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/ndring/ndring/proto"
+	"github.com/ndring/ndring/ring"
+)
+
+var (
+	// ErrNoRing is returned when nobody serves a ring of the name asked for and
+	// the caller does not want to wait for one.
+	ErrNoRing = errors.New("no such ring")
+	// ErrWriterAlive is returned by Listen when another process writes the ring.
+	// A *HeldError in its chain names that process.
+	ErrWriterAlive = errors.New("ring has a writer already")
+	// ErrWriterLost is returned by a reader when the writer went away without
+	// ending the ring and no writer took it up again in time. Every frame that
+	// was committed has been delivered before.
+	ErrWriterLost = errors.New("writer lost")
+	// ErrRefused is returned when the writer does not accept a client. A
+	// *RefusedError in its chain holds the code.
+	ErrRefused = errors.New("refused by the ring's writer")
+	// ErrEvicted is returned when the writer took the reader's slot away because
+	// it was too slow or broke the protocol.
+	ErrEvicted = ring.ErrEvicted
+	// ErrDir is returned when the ring directory cannot be trusted or used.
+	ErrDir = errors.New("unusable ring directory")
+	// ErrFile is returned when a ring's file is not what it must be: a regular
+	// file of this user, with one name and of the size its header states.
+	ErrFile = errors.New("unusable ring file")
+	// ErrNoSpace is returned when the file system or the memory limit of the
+	// control group cannot hold the ring.
+	ErrNoSpace = errors.New("not enough memory for the ring")
+	// ErrMismatch is returned by Listen when a ring with frames in it is left
+	// over from an earlier writer and differs from the one asked for.
+	ErrMismatch = errors.New("left-over ring differs")
+	// ErrPlatform is returned when the running kernel lacks something that
+	// ndring cannot do without.
+	ErrPlatform = errors.New("kernel not supported")
+	// ErrHandshake is returned when a peer breaks the protocol of the control
+	// socket.
+	ErrHandshake = errors.New("protocol violation on the control socket")
+)
+
+// HeldError says which process holds a ring's writer lock.
+type HeldError struct {
+	Ring string
+	PID  int // 0 when the holder has not written its pid yet
+}
+
+// Error names the ring and the process.
+func (e *HeldError) Error() string {
+	if e.PID == 0 {
+		return fmt.Sprintf("ring %q: its lock is held by another process", e.Ring)
+	}
+	return fmt.Sprintf("ring %q: its lock is held by pid %d", e.Ring, e.PID)
+}
+
+// Unwrap returns ErrWriterAlive.
+func (e *HeldError) Unwrap() error { return ErrWriterAlive }
+
+// RefusedError is a writer's refusal.
+type RefusedError struct {
+	Code     proto.Code
+	Position uint64 // for CodePosition: the oldest position there is
+	Sentence string
+}
+
+// Error returns the writer's sentence.
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("%s (code %d)", e.Sentence, e.Code)
+}
+
+// Unwrap returns ErrRefused.
+func (e *RefusedError) Unwrap() error { return ErrRefused }

@@ -1,0 +1,169 @@
+//go:build linux
+
+package ipc
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// roleVar names, in the environment of a re-executed test binary, which of roles
+// it plays instead of running tests.
+const roleVar = "NDRING_TEST_ROLE"
+
+func TestMain(m *testing.M) {
+	if role := os.Getenv(roleVar); role != "" {
+		if err := roles[role](os.Args[1:]); err != nil {
+			fmt.Fprintln(os.Stderr, role+":", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	before := census()
+	code := m.Run()
+	if code == 0 {
+		code = compareCensus(before)
+	}
+	os.Exit(code)
+}
+
+// census counts what a test could leave behind in this process.
+func census() map[string]int {
+	fds, _ := os.ReadDir("/proc/self/fd")
+	maps, _ := os.ReadFile("/proc/self/maps")
+	left, _ := filepath.Glob("/dev/shm/ndring-test-*")
+	eventfds := 0
+	for _, fd := range fds {
+		if to, _ := os.Readlink("/proc/self/fd/" + fd.Name()); strings.Contains(to, "[eventfd]") {
+			eventfds++
+		}
+	}
+	return map[string]int{
+		"file descriptors": len(fds), "doorbells": eventfds, "goroutines": runtime.NumGoroutine(),
+		"mapped ring files": strings.Count(string(maps), "/dev/shm/"), "directories": len(left),
+	}
+}
+
+// compareCensus reports what is left. Goroutines and the runtime's own
+// descriptors get a while to go away or settle.
+func compareCensus(before map[string]int) int {
+	var after map[string]int
+	for range 100 {
+		after = census()
+		if after["goroutines"] <= before["goroutines"] {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	code := 0
+	for what, n := range before {
+		slack := 0
+		if what == "file descriptors" {
+			slack = 4 // epoll and eventfd of the runtime's poller, opened on first use
+		}
+		if what == "doorbells" {
+			slack = 1
+		}
+		if after[what] > n+slack {
+			fmt.Fprintf(os.Stderr, "leak: %d %s before the tests, %d after\n", n, what, after[what])
+			code = 1
+		}
+	}
+	return code
+}
+
+// testDir is a private ring directory that is gone after the test.
+func testDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "ndring-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// process is a role running in a process of its own.
+type process struct {
+	t     testing.TB
+	cmd   *exec.Cmd
+	lines *bufio.Scanner
+	input io.WriteCloser
+	errs  strings.Builder
+	ended bool
+}
+
+// spawn starts a role.
+func spawn(t testing.TB, role string, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, cmd: exec.Command("/proc/self/exe", args...)}
+	p.cmd.Env = append(os.Environ(), roleVar+"="+role)
+	p.cmd.Stderr = &p.errs
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.input, err = p.cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p.lines = bufio.NewScanner(out)
+	t.Cleanup(p.kill)
+	return p
+}
+
+// expect reads lines until one starts with prefix and returns the rest of it.
+func (p *process) expect(prefix string) string {
+	p.t.Helper()
+	var seen []string
+	for p.lines.Scan() {
+		if rest, ok := strings.CutPrefix(p.lines.Text(), prefix); ok {
+			return strings.TrimSpace(rest)
+		}
+		seen = append(seen, p.lines.Text())
+	}
+	p.cmd.Wait()
+	p.ended = true
+	p.t.Fatalf("%v ended without saying %q; said %q; stderr: %s", p.cmd.Args[1:], prefix, slices.Clip(seen), p.errs.String())
+	return ""
+}
+
+// say writes a line to the process.
+func (p *process) say(line string) {
+	p.t.Helper()
+	if _, err := io.WriteString(p.input, line+"\n"); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// wait demands that the process ends well.
+func (p *process) wait() {
+	p.t.Helper()
+	for p.lines.Scan() {
+	}
+	p.ended = true
+	if err := p.cmd.Wait(); err != nil {
+		p.t.Fatalf("%v: %v; stderr: %s", p.cmd.Args[1:], err, p.errs.String())
+	}
+}
+
+// kill ends the process with SIGKILL, if it still runs, and waits for its end.
+func (p *process) kill() {
+	if p.ended {
+		return
+	}
+	p.ended = true
+	p.cmd.Process.Kill()
+	p.cmd.Wait()
+}

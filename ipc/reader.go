@@ -1,0 +1,181 @@
+//go:build linux
+
+package ipc
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"time"
+
+	"github.com/ndring/ndring/proto"
+	"github.com/ndring/ndring/ring"
+)
+
+// Reader is a lossless reader of a ring in another process, or in this one: it
+// gets every frame from its first position on, once and in order, also across a
+// restart of the writer. It is for one goroutine at a time.
+type Reader struct {
+	client   client
+	hello    proto.Hello
+	patience time.Duration
+	spin     time.Duration
+	session  *session
+	first    proto.Welcome
+	park     *ring.Reader       // in park mode
+	stream   *ring.StreamReader // in stream mode
+	news     *announcements     // in stream mode
+	err      error              // why no frame will come any more
+}
+
+// Next returns the next frame under lease and waits for it if need be. A frame
+// still held is released first. At the end of the ring it returns io.EOF.
+//
+// Other errors: that of ctx, after which Next may be called again; ErrWriterLost
+// once everything committed was delivered; ErrEvicted, ring.ErrCorrupt and
+// os.ErrClosed.
+func (r *Reader) Next(ctx context.Context) (*ring.Frame, error) {
+	if r.park != nil && !r.epochPassed() {
+		f, err := r.park.Next(ctx)
+		if err == nil {
+			return f, nil
+		}
+		return r.nextSlow(ctx, err)
+	}
+	return r.nextSlow(ctx, nil)
+}
+
+// epochPassed reports whether another writer took the ring up. A reader that is
+// busy with what is there must reconnect before its grace ends.
+func (r *Reader) epochPassed() bool {
+	if r.err != nil {
+		return true
+	}
+	s := r.session
+	at := s.segment.Identity().WriterOff + proto.WrEpoch
+	return binary.LittleEndian.Uint64(s.segmentMap.mem[at:]) != s.welcome.Epoch
+}
+
+// nextSlow is Next after a reader's error, in stream mode and across restarts.
+func (r *Reader) nextSlow(ctx context.Context, err error) (*ring.Frame, error) {
+	for {
+		switch {
+		case r.err != nil:
+			return nil, r.err
+		case errors.Is(err, errHangup) || err == nil && r.epochPassed():
+			if err := r.reconnect(ctx); err != nil {
+				return nil, err
+			}
+		case err != nil:
+			return nil, err
+		}
+		var f *ring.Frame
+		if f, err = r.source().Next(ctx); err == nil {
+			return f, nil
+		}
+	}
+}
+
+// source is the reader of the ring, whatever its wake mode.
+func (r *Reader) source() interface {
+	Next(context.Context) (*ring.Frame, error)
+	Release() error
+	Position() uint64
+} {
+	if r.park != nil {
+		return r.park
+	}
+	return r.stream
+}
+
+// Release gives the leased frame back. ErrEvicted says that it may have been
+// overwritten while it was held. Release without a lease does nothing.
+func (r *Reader) Release() error {
+	if r.park != nil {
+		return r.park.Release()
+	}
+	return r.stream.Release()
+}
+
+// Frames iterates over the frames to come; each is released when the loop goes on
+// or ends. The end of the ring ends the loop; an error is yielded last, with a nil
+// frame.
+func (r *Reader) Frames(ctx context.Context) iter.Seq2[*ring.Frame, error] {
+	return framesOf(ctx, r.Next, r.Release)
+}
+
+func framesOf(ctx context.Context, next func(context.Context) (*ring.Frame, error), release func() error) iter.Seq2[*ring.Frame, error] {
+	return func(yield func(*ring.Frame, error) bool) {
+		for {
+			f, err := next(ctx)
+			if errors.Is(err, io.EOF) {
+				return
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			more := yield(f, nil)
+			if err := release(); err != nil && more {
+				yield(nil, err)
+				return
+			}
+			if !more {
+				return
+			}
+		}
+	}
+}
+
+// Position is the reader's cursor: all before it is released.
+func (r *Reader) Position() uint64 { return r.source().Position() }
+
+// Identity describes the ring. The result is shared and must not be changed.
+func (r *Reader) Identity() *proto.Identity { return r.session.segment.Identity() }
+
+// Welcome is the writer's first answer: where the reader began and what history
+// the ring held then.
+func (r *Reader) Welcome() proto.Welcome { return r.first }
+
+// Epoch counts the lives of the ring's writers, from 1, as this reader knows it.
+func (r *Reader) Epoch() uint64 { return r.session.welcome.Epoch }
+
+// Rescues counts waits that only the safety interval ended; anything but 0 is a
+// bug in waking.
+func (r *Reader) Rescues() uint64 {
+	if r.park == nil {
+		return 0
+	}
+	return r.park.Rescues()
+}
+
+// ControlBytes is how much went over the present control connection, both ways,
+// payload being never among it.
+func (r *Reader) ControlBytes() uint64 {
+	s := r.session.control.sock
+	return s.sent.Load() + s.received.Load()
+}
+
+// Close releases the frame held, gives the reader's slot up and unmaps the ring:
+// slices of its frames must not be used any more. It is for the goroutine that
+// reads; end a waiting Next by its context first. Close is idempotent.
+func (r *Reader) Close() error {
+	if errors.Is(r.err, os.ErrClosed) {
+		return nil
+	}
+	err := r.Release()
+	if errors.Is(err, ring.ErrEvicted) || errors.Is(err, ring.ErrCorrupt) {
+		err = nil // told by Next or Release before
+	}
+	r.err = fmt.Errorf("reader of ring %q: %w", r.client.name, os.ErrClosed)
+	if r.news != nil {
+		r.news.flush()
+	}
+	r.session.control.goodbye(r.Position())
+	r.session.close()
+	return err
+}

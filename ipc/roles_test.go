@@ -1,0 +1,170 @@
+//go:build linux
+
+package ipc
+
+import (
+	"bufio"
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/ndring/ndring/proto"
+)
+
+// roles are what a re-executed test binary can be.
+var roles = map[string]func([]string) error{
+	"write": roleWrite,
+	"read":  roleRead,
+}
+
+type roleFlags struct {
+	*flag.FlagSet
+	dir, ring string
+	count     int
+	elements  int
+	capacity  uint64
+	meta      string
+	wake      string
+	reader    string
+	keep      time.Duration
+	evict     time.Duration
+	stopAfter int
+	noClose   bool
+	verbose   bool
+	restart   time.Duration
+	spin      time.Duration
+	delay     time.Duration
+	wait      bool
+}
+
+func parseRole(name string, args []string) (*roleFlags, error) {
+	f := &roleFlags{FlagSet: flag.NewFlagSet(name, flag.ContinueOnError)}
+	f.StringVar(&f.dir, "dir", "", "")
+	f.StringVar(&f.ring, "ring", "x", "")
+	f.IntVar(&f.count, "count", 0, "")
+	f.IntVar(&f.elements, "elements", 5, "")
+	f.Uint64Var(&f.capacity, "capacity", 1<<20, "")
+	f.StringVar(&f.wake, "wake", "park", "")
+	f.StringVar(&f.reader, "name", "", "")
+	f.DurationVar(&f.keep, "keep", 0, "")
+	f.DurationVar(&f.evict, "evict", 0, "")
+	f.DurationVar(&f.restart, "restart", 0, "")
+	f.DurationVar(&f.spin, "spin", 0, "")
+	f.DurationVar(&f.delay, "delay", 0, "")
+	f.IntVar(&f.stopAfter, "stop-after", -1, "")
+	f.BoolVar(&f.noClose, "no-close", false, "")
+	f.BoolVar(&f.wait, "wait", false, "")
+	f.BoolVar(&f.verbose, "v", false, "")
+	return f, f.Parse(args)
+}
+
+func (f *roleFlags) logger() *slog.Logger {
+	if !f.verbose {
+		return nil
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, nil))
+}
+
+// valueOf is element i of frame n.
+func valueOf(n uint64, i int) float64 { return float64(n)*7 + float64(i) }
+
+// roleWrite writes frames numbered on from what is committed, until there are
+// count, and ends the ring. With -no-close it stops after that and waits to be
+// killed.
+func roleWrite(args []string) error {
+	f, err := parseRole("write", args)
+	if err != nil {
+		return err
+	}
+	ctx := context.Background()
+	w, err := Listen(ctx, f.ring, WriterConfig{Dir: f.dir, Capacity: f.capacity, Logger: f.logger(), Spin: f.spin})
+	if err != nil {
+		return err
+	}
+	first := w.State().Number
+	fmt.Println("listening", first, w.Epoch())
+	if f.wait {
+		bufio.NewScanner(os.Stdin).Scan()
+	}
+	for n := first; n < uint64(f.count); n++ {
+		c, err := w.Claim(ctx, proto.F64, f.elements)
+		if err != nil {
+			return err
+		}
+		v := c.Float64s()
+		for i := range v {
+			v[i] = valueOf(n, i)
+		}
+		c.Commit()
+	}
+	fmt.Println("written", f.count)
+	if f.noClose {
+		select {}
+	}
+	return w.Close(ctx)
+}
+
+// roleRead reads to the end of the ring and checks number and values of every
+// frame. With -stop-after it holds that many frames' successor and waits to be
+// killed.
+func roleRead(args []string) error {
+	f, err := parseRole("read", args)
+	if err != nil {
+		return err
+	}
+	cfg := ReaderConfig{
+		Dir: f.dir, Name: f.reader, Keep: f.keep, EvictAfter: f.evict, RestartWait: f.restart,
+		Logger: f.logger(), Spin: f.spin,
+	}
+	if f.wake == "stream" {
+		cfg.Wake = proto.WakeStream
+	}
+	ctx := context.Background()
+	r, err := Dial(ctx, f.ring, cfg)
+	if err != nil {
+		return err
+	}
+	fmt.Println("attached", r.Welcome().Start)
+	var next uint64
+	resumed := r.Welcome().Flags&proto.WelcomeResumed != 0
+	for frame, err := range r.Frames(ctx) {
+		if err != nil {
+			return fmt.Errorf("after %d frames: %w", next, err)
+		}
+		if resumed {
+			next, resumed = frame.Number(), false
+			fmt.Println("resumed", next)
+		}
+		if err := checkFrame(frame.Number(), next, frame.Float64s(), f.elements); err != nil {
+			return err
+		}
+		next++
+		if int(next) == f.stopAfter {
+			fmt.Println("stopped", next)
+			bufio.NewScanner(os.Stdin).Scan()
+		}
+		if f.delay > 0 {
+			time.Sleep(f.delay)
+		}
+	}
+	fmt.Println("read", next, r.ControlBytes(), r.Rescues(), r.Epoch())
+	return r.Close()
+}
+
+func checkFrame(number, want uint64, values []float64, elements int) error {
+	if number != want {
+		return fmt.Errorf("frame %d came, want %d", number, want)
+	}
+	if len(values) != elements {
+		return fmt.Errorf("frame %d has %d elements, want %d", number, len(values), elements)
+	}
+	for i, v := range values {
+		if v != valueOf(number, i) {
+			return fmt.Errorf("frame %d element %d is %v, want %v", number, i, v, valueOf(number, i))
+		}
+	}
+	return nil
+}

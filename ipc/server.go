@@ -1,0 +1,210 @@
+//go:build linux
+
+package ipc
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/ndring/ndring/proto"
+	"github.com/ndring/ndring/ring"
+)
+
+const (
+	handshakeTime = 2 * time.Second        // from connect to hello
+	acceptPause   = 100 * time.Millisecond // after running out of descriptors
+	extraClients  = 256                    // connections beyond the reader slots
+)
+
+// server is the control plane of one ring, in its writer's process. All of it
+// runs on one goroutine, in serve, except what post brings there.
+type server struct {
+	dir    *directory
+	name   string
+	id     *proto.Identity
+	w      *ring.Writer
+	table  *ring.Table
+	log    *slog.Logger
+	loop   *loop
+	listen *socket
+	door   *watch // of the listening socket
+
+	segment   int       // read-only description of the segment
+	tableRead int       // of the reader table
+	tableFull int       // writable, for readers in park mode
+	bell      *Doorbell // the writer's
+	welcome   uint32    // flags of every welcome
+
+	clients  map[*connection]struct{}
+	bySlot   map[int]*connection
+	lost     map[int]*lostSlot
+	streams  int // clients that want announcements
+	follower *ring.Follower
+	ctx      context.Context // ends with the server
+	cancel   context.CancelFunc
+	finished bool
+	final    uint64 // if finished
+	stopped  bool
+}
+
+// lostSlot is a slot whose reader died but may come back.
+type lostSlot struct {
+	name       string
+	generation uint32
+	pid        uint32
+	grace      *alarm
+}
+
+// errIdle ends a follower's sleep when nobody wants announcements any more.
+var errIdle = errors.New("no stream clients")
+
+// serve runs until stop is posted.
+func (s *server) serve() {
+	for !s.stopped {
+		if s.streams == 0 || s.finished {
+			s.loop.turn(safetyInterval)
+			continue
+		}
+		s.follow()
+	}
+	s.hangUpAll()
+}
+
+// follow announces one batch of commits. While there is nothing to announce, the
+// follower sleeps in Sleep, that is, in the loop.
+func (s *server) follow() {
+	position, err := s.follower.Next(s.ctx)
+	s.announce(position)
+	if errors.Is(err, io.EOF) { // the end is posted soon
+		s.loop.turn(safetyInterval)
+		return
+	}
+	s.loop.turn(0)
+}
+
+// Sleep is how the follower waits: it serves control events until a commit rings.
+func (s *server) Sleep(context.Context) error {
+	if err := s.loop.turn(safetyInterval); err != nil {
+		return err
+	}
+	if s.streams == 0 || s.finished || s.stopped {
+		return errIdle
+	}
+	return nil
+}
+
+var _ ring.Sleeper = (*server)(nil)
+
+// announce tells every stream client how far the ring is committed.
+func (s *server) announce(position uint64) {
+	for c := range s.clients {
+		if c.stream && int64(position-c.announced) > 0 {
+			c.announced = position
+			c.offer(placePublished, proto.Note{Type: proto.MsgPublished, Position: position})
+		}
+	}
+}
+
+// countStreams keeps a follower as long as somebody listens to it. A new one
+// starts at the present end of the ring.
+func (s *server) countStreams(change int) {
+	if s.streams == 0 && change > 0 {
+		s.follower = s.w.Follow(s, s.loop.bell)
+	}
+	s.streams += change
+}
+
+// finish tells everybody where the ring ends.
+func (s *server) finish(final uint64) {
+	s.finished, s.final = true, final
+	for c := range s.clients {
+		s.sayClosed(c)
+	}
+}
+
+func (s *server) sayClosed(c *connection) {
+	if c.stage == attached {
+		c.offer(placeClosed, proto.Note{Type: proto.MsgClosed, Position: s.final})
+	}
+}
+
+// evict carries out what the writer decided at the gate about one generation of a
+// slot. The slot stays taken until the reader is gone.
+func (s *server) evict(slot int, generation uint32, code proto.Code) {
+	if l := s.lost[slot]; l != nil && l.generation == generation {
+		s.forget(slot) // nobody is there to acknowledge it
+		return
+	}
+	if c := s.bySlot[slot]; c != nil && c.hello.Generation == generation && !c.evicted {
+		s.w.Evict(slot)
+		c.evicted = true
+		s.log.Warn("reader evicted", "ring", s.name, "reader", c.label(), "pid", c.peer.pid, "reason", evictionSentence(code))
+		c.offer(placeEvicted, proto.Note{Type: proto.MsgEvicted, Code: code})
+	}
+}
+
+// acceptAll takes every connection that waits.
+func (s *server) acceptAll() {
+	for {
+		sock, err := s.listen.accept()
+		if errors.Is(err, errWouldBlock) {
+			return
+		}
+		if err != nil {
+			s.log.Warn("accept", "ring", s.name, "error", err)
+			if exhausted(err) {
+				s.loop.pause(s.door)
+				s.loop.after(acceptPause, func() { s.loop.resume(s.door) })
+			}
+			return
+		}
+		s.admit(sock)
+	}
+}
+
+// lose keeps slot for the grace time.
+func (s *server) lose(slot int, l *lostSlot, grace time.Duration) {
+	l.grace = s.loop.after(grace, func() {
+		s.log.Warn("reader did not come back", "ring", s.name, "reader", l.name, "pid", l.pid, "grace", grace)
+		s.forget(slot)
+	})
+	s.lost[slot] = l
+}
+
+// forget frees a lost slot.
+func (s *server) forget(slot int) {
+	if l := s.lost[slot]; l != nil {
+		s.loop.stop(l.grace)
+		delete(s.lost, slot)
+		s.w.Detach(slot)
+	}
+}
+
+// inherit gives the readers of the epoch before a grace in which to return. It
+// reads the new table before anybody else has it.
+func (s *server) inherit(grace time.Duration) {
+	for i := range s.table.Slots() {
+		v := s.table.Slot(i)
+		if v.State != proto.SlotLost {
+			continue
+		}
+		l := &lostSlot{name: v.Name, generation: v.Generation, pid: v.PID}
+		s.lose(i, l, max(grace, time.Duration(v.KeepMs)*time.Millisecond))
+	}
+}
+
+func (s *server) hangUpAll() {
+	for c := range s.clients {
+		c.release()
+	}
+	s.cancel()
+	if s.loop != nil {
+		s.loop.unwatch(s.door)
+		s.loop.close()
+	}
+	s.listen.close()
+	closeAll([]int{s.segment, s.tableRead, s.tableFull})
+}
