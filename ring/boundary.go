@@ -34,9 +34,12 @@ func (s *Segment) boundary(floor, tail uint64) uint64 {
 }
 
 // boundaryBefore is the highest boundary that is at least floor and at most
-// position.
+// position. There is none if tail and floor are further apart than in any ring.
 func (s *Segment) boundaryBefore(position, floor, tail uint64) (uint64, bool) {
 	best, found := uint64(0), false
+	if int64(tail-floor) > int64(s.capacity) {
+		return 0, false
+	}
 	for p := s.boundary(floor, tail); int64(position-p) >= 0; {
 		best, found = p, true
 		next := s.boundary(p+proto.LineBytes, tail)
@@ -51,9 +54,15 @@ func (s *Segment) boundaryBefore(position, floor, tail uint64) (uint64, bool) {
 // Oldest is the lowest position from which a walk can start now. It may be
 // overtaken by the writer at once; the intact check tells.
 func (s *Segment) Oldest() uint64 {
-	tail := atomic.LoadUint64(s.words.word(proto.WrTail))
+	tail := s.sharedTail()
 	limit := atomic.LoadUint64(s.words.word(proto.WrLimit))
 	return s.boundary(limit-s.capacity, tail)
+}
+
+// sharedTail is the tail the writer stored last, rounded down to a line: nobody
+// looks for a frame elsewhere, whatever the word says.
+func (s *Segment) sharedTail() uint64 {
+	return atomic.LoadUint64(s.words.word(proto.WrTail)) &^ proto.KindMask
 }
 
 func (s *Segment) markBytes() uint64 { return s.capacity / proto.MarkCount }

@@ -55,13 +55,19 @@ func NewObserver(seg *Segment, cfg ObserverConfig) (*Observer, error) {
 }
 
 // Tail is the end of what is committed, found by a walk from the shared tail. It
-// may have moved on by the time it is returned.
+// may have moved on by the time it is returned. A walk that was overtaken begins
+// again, unless the tail stands still: then the words are not a writer's, which
+// stores a newer tail before it gives an old one up.
 func (s *Segment) Tail() uint64 {
-	for {
-		tail := atomic.LoadUint64(s.words.word(proto.WrTail))
+	for tail := s.sharedTail(); ; {
 		if end := s.committed(tail); s.intact(end) {
 			return end
 		}
+		newer := s.sharedTail()
+		if newer == tail {
+			return tail
+		}
+		tail = newer
 	}
 }
 
@@ -113,8 +119,7 @@ func (o *Observer) look() (bool, error) {
 		err = o.take(kind)
 	}
 	if !o.seg.intact(o.pos) {
-		o.resync()
-		return false, nil
+		return false, o.resync()
 	}
 	if err != nil {
 		return false, err
@@ -155,14 +160,18 @@ func (o *Observer) count() {
 }
 
 // resync goes on half a ring behind the writer: far enough from being overtaken
-// again at once, and with some history.
-func (o *Observer) resync() {
-	o.laps++
-	tail := atomic.LoadUint64(o.seg.words.word(proto.WrTail))
+// again at once, and with some history. The writer stores a newer tail before it
+// overtakes an old one, so a tail that is not ahead is not a writer's.
+func (o *Observer) resync() error {
+	tail := o.seg.sharedTail()
 	limit := atomic.LoadUint64(o.seg.words.word(proto.WrLimit))
-	if next := o.seg.boundary(limit-o.seg.capacity/2, tail); int64(next-o.pos) > 0 {
-		o.pos = next
+	next := o.seg.boundary(limit-o.seg.capacity/2, tail)
+	if int64(next-o.pos) <= 0 {
+		return fmt.Errorf("position %d is overtaken by limit %d, but the tail is %d: %w", o.pos, limit, tail, ErrCorrupt)
 	}
+	o.pos = next
+	o.laps++
+	return nil
 }
 
 // Release does nothing: an observer holds a copy.
