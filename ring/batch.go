@@ -110,7 +110,7 @@ func (r *Reader) NextBatch(ctx context.Context, most int) (*ReadBatch, error) {
 	b := &r.batch
 	b.at, b.count, b.first = f.position, 1, f.number
 	b.seg, b.bytes, b.size, b.desc = r.seg, uint64(len(f.payload)), f.end-f.position, f.desc
-	if f.desc != r.desc {
+	if f.desc != r.desc || f.kind != proto.KindData {
 		return b, nil
 	}
 	fit := int(min(r.seg.toWrap(b.at)/b.size, uint64(max(1, most))))

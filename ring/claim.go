@@ -104,14 +104,19 @@ func (w *Writer) ClaimFrame(ctx context.Context, h *proto.Header) (*Claim, error
 	return c, nil
 }
 
+// extFlags are the extension flags that readers know.
+const extFlags = proto.ExtShape | proto.ExtStrides | proto.ExtStream | proto.ExtSource | proto.ExtTime
+
 // complete checks what the caller said of a frame and derives the rest.
 func (w *Writer) complete(h *proto.Header) error {
 	if h.Kind == 0 {
 		h.Kind = proto.KindData
 	}
-	if h.Kind == proto.KindPadding || h.Kind > proto.KindMask {
-		return fmt.Errorf("frame kind %d: %w", h.Kind, proto.ErrHeader)
+	known := h.Kind == proto.KindData || h.Kind == proto.KindStreamEnd || h.Kind >= proto.KindSkippable
+	if !known || h.Kind > proto.KindMask || h.ExtFlags&^extFlags != 0 {
+		return fmt.Errorf("frame kind %d, extension flags %#x: %w", h.Kind, h.ExtFlags, proto.ErrHeader)
 	}
+	h.Flags &= proto.FlagExtended // the others are not the caller's to give
 	if err := h.Complete(); err != nil {
 		return err
 	}

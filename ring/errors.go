@@ -17,6 +17,9 @@ var (
 	// ErrCorrupt is returned when the bytes of the ring break the layout: its
 	// writer, or another process of the same user, wrote what it must not.
 	ErrCorrupt = errors.New("ring is corrupt")
+	// ErrKind is returned when a frame is of a kind that this version does not know
+	// and must not skip.
+	ErrKind = errors.New("unknown kind of frame")
 	// ErrEvicted is returned when the writer stopped waiting for this reader: what
 	// it looked at may have been overwritten.
 	ErrEvicted = errors.New("reader was evicted")

@@ -133,6 +133,18 @@ func (f *Frame) set(s *Segment, position uint64, kind proto.Kind) error {
 	return nil
 }
 
+// delivered reports whether the frame is for the caller: padding and skippable kinds
+// are not. ErrKind says that reading cannot go on.
+func (f *Frame) delivered() (bool, error) {
+	switch {
+	case f.kind == proto.KindData || f.kind == proto.KindStreamEnd:
+		return true, nil
+	case f.kind == proto.KindPadding || f.kind >= proto.KindSkippable:
+		return false, nil
+	}
+	return false, fmt.Errorf("frame at position %d is of kind %d: %w", f.position, f.kind, ErrKind)
+}
+
 // unexpected is the error for a word that no writer leaves where a lossless reader
 // looks.
 func unexpected(position, word uint64) error {

@@ -57,11 +57,11 @@ func (g *Group) describe(heads []proto.Header) error {
 	g.members, g.size = g.members[:0], 0
 	for i := range heads {
 		m := member{head: heads[i]}
-		if i < len(heads)-1 {
-			m.head.Flags |= proto.FlagMore
-		}
 		if err := g.w.complete(&m.head); err != nil {
 			return fmt.Errorf("frame %d: %w", i, err)
+		}
+		if i < len(heads)-1 {
+			m.head.Flags |= proto.FlagMore
 		}
 		g.size += m.head.FrameBytes()
 		if most := g.w.seg.capacity / 2; g.size > most {

@@ -29,6 +29,7 @@ type Observer struct {
 	pos    uint64
 	number uint64 // expected next, if known
 	known  bool
+	missed uint64 // since the last frame delivered
 	laps   uint64
 	buf    []byte
 	frame  Frame
@@ -79,7 +80,8 @@ func (o *Observer) Laps() uint64 { return o.laps }
 
 // Next returns a copy of the next frame, valid until the next call. Frame.Lost is
 // the number of frames missed before it. At the end of the ring Next returns
-// io.EOF; other errors are those of ctx and ObserverConfig.Wait, and ErrCorrupt.
+// io.EOF; other errors are those of ctx and ObserverConfig.Wait, ErrCorrupt and
+// ErrKind.
 func (o *Observer) Next(ctx context.Context) (*Frame, error) {
 	for {
 		if err := ctx.Err(); err != nil {
@@ -130,12 +132,15 @@ func (o *Observer) look() (bool, error) {
 		}
 		return false, nil
 	}
-	o.pos = o.frame.end
-	if kind == proto.KindPadding {
-		return false, nil
+	deliver, err := o.frame.delivered()
+	if err != nil {
+		return false, err
 	}
-	o.count()
-	return true, nil
+	o.pos = o.frame.end
+	if kind != proto.KindPadding {
+		o.count(deliver)
+	}
+	return deliver, nil
 }
 
 // take copies the frame at the observer's position, torn or not.
@@ -151,12 +156,16 @@ func (o *Observer) take(kind proto.Kind) error {
 	return nil
 }
 
-func (o *Observer) count() {
-	o.frame.lost = 0
+// count compares the frame's number with the one expected. What was missed is told
+// with the next frame that is delivered.
+func (o *Observer) count(deliver bool) {
 	if o.known {
-		o.frame.lost = o.frame.number - o.number
+		o.missed += o.frame.number - o.number
 	}
 	o.number, o.known = o.frame.number+1, true
+	if deliver {
+		o.frame.lost, o.missed = o.missed, 0
+	}
 }
 
 // resync goes on half a ring behind the writer: far enough from being overtaken

@@ -90,7 +90,7 @@ func (r *Reader) Rescues() uint64 { return r.rescues }
 // Next returns the next frame under lease and waits for it if need be. A frame
 // still held is released first. At the end of the ring it returns io.EOF. Other
 // errors: those of ctx and of the Sleeper, after which Next may be called again;
-// ErrCorrupt and ErrEvicted, which are final.
+// ErrCorrupt, ErrKind and ErrEvicted, which are final.
 func (r *Reader) Next(ctx context.Context) (*Frame, error) {
 	if r.held {
 		if err := r.Release(); err != nil {
@@ -132,15 +132,18 @@ func (r *Reader) nextSlow(ctx context.Context) (*Frame, error) {
 		if err := r.frame.set(r.seg, r.pos, kind); err != nil {
 			return nil, r.fail(err)
 		}
-		r.next, r.held = r.frame.end, true
-		if kind == proto.KindPadding {
-			if err := r.Release(); err != nil {
-				return nil, err
-			}
-			continue
+		deliver, err := r.frame.delivered()
+		if err != nil {
+			return nil, r.fail(err)
 		}
-		r.remember()
-		return &r.frame, nil
+		r.next, r.held = r.frame.end, true
+		if deliver {
+			r.remember()
+			return &r.frame, nil
+		}
+		if err := r.Release(); err != nil {
+			return nil, err
+		}
 	}
 }
 

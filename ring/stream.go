@@ -62,10 +62,11 @@ func (r *StreamReader) Next(ctx context.Context) (*Frame, error) {
 			r.known = known
 			continue
 		}
-		if err := r.step(); err != nil {
+		deliver, err := r.step()
+		if err != nil {
 			return nil, r.fail(err)
 		}
-		if r.frame.kind != proto.KindPadding {
+		if deliver {
 			r.held = true
 			return &r.frame, nil
 		}
@@ -73,20 +74,21 @@ func (r *StreamReader) Next(ctx context.Context) (*Frame, error) {
 	}
 }
 
-// step makes the published frame at the reader's position its frame.
-func (r *StreamReader) step() error {
+// step makes the published frame at the reader's position its frame and reports
+// whether it is for the caller.
+func (r *StreamReader) step() (bool, error) {
 	word := atomic.LoadUint64(r.seg.commitWord(r.pos))
 	kind := proto.Kind(word & proto.KindMask)
 	if word&^proto.KindMask != r.pos || kind == 0 {
-		return unexpected(r.pos, word)
+		return false, unexpected(r.pos, word)
 	}
 	if err := r.frame.set(r.seg, r.pos, kind); err != nil {
-		return err
+		return false, err
 	}
 	if int64(r.known-r.frame.end) < 0 {
-		return fmt.Errorf("frame at position %d ends at %d, announced were %d: %w", r.pos, r.frame.end, r.known, ErrCorrupt)
+		return false, fmt.Errorf("frame at position %d ends at %d, announced were %d: %w", r.pos, r.frame.end, r.known, ErrCorrupt)
 	}
-	return nil
+	return r.frame.delivered()
 }
 
 func (r *StreamReader) advance() {
