@@ -163,6 +163,6 @@ func (s *server) open(st *store) (err error) {
 	if s.listen, err = listenSocket(s.dir, s.name); err != nil {
 		return err
 	}
-	s.door, err = s.loop.watch(s.listen.fd, s.acceptAll)
+	s.door, err = s.loop.watch(s.listen.fd, s.acceptSome)
 	return err
 }

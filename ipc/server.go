@@ -17,6 +17,7 @@ const (
 	handshakeTime = 2 * time.Second        // from connect to hello
 	acceptPause   = 100 * time.Millisecond // after running out of descriptors
 	extraClients  = 256                    // connections beyond the reader slots
+	acceptBatch   = 32                     // connections taken before others are served
 )
 
 // server is the control plane of one ring, in its writer's process. All of it
@@ -146,9 +147,10 @@ func (s *server) evict(slot int, generation uint32, code proto.Code) {
 	}
 }
 
-// acceptAll takes every connection that waits.
-func (s *server) acceptAll() {
-	for {
+// acceptSome takes some of the connections that wait. The others are taken in the
+// next turn, after those that hung up meanwhile made room.
+func (s *server) acceptSome() {
+	for range acceptBatch {
 		sock, err := s.listen.accept()
 		if errors.Is(err, errWouldBlock) {
 			return

@@ -1,0 +1,133 @@
+//go:build linux
+
+package ipc
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Check that a killed reader stops gating: a writer that it blocked goes on.
+func TestReaderKilled(t *testing.T) {
+	for _, wake := range []string{"park", "stream"} {
+		t.Run(wake, func(t *testing.T) {
+			dir := testDir(t)
+			write := spawn(t, "write", "-dir", dir, "-capacity", "65536", "-count", "100000", "-wait")
+			stuck := spawn(t, "read", "-dir", dir, "-wake", wake, "-stop-after", "1")
+			fine := spawn(t, "read", "-dir", dir)
+			stuck.expect("attached")
+			fine.expect("attached")
+			write.say("go")
+			stuck.expect("stopped")
+			stuck.kill()
+			if got := fine.expect("read "); !strings.HasPrefix(got, "100000 ") {
+				t.Errorf("the other reader read %s", got)
+			}
+			fine.wait()
+			write.wait()
+		})
+	}
+}
+
+// Check that readers see a gapless sequence without duplicates while their writer
+// is killed again and again and restarted.
+func TestWriterKilled(t *testing.T) {
+	dir := testDir(t)
+	const total, lives = 400000, 5
+	var readers []*process
+	write := spawn(t, "write", "-dir", dir, "-count", "1", "-no-close")
+	write.expect("written")
+	for _, wake := range []string{"park", "stream", "park"} {
+		r := spawn(t, "read", "-dir", dir, "-wake", wake, "-restart", "30s")
+		r.expect("attached")
+		readers = append(readers, r)
+	}
+	for life := range lives {
+		write.kill()
+		count := total * (life + 1) / lives
+		args := []string{"-dir", dir, "-count", strconv.Itoa(count)}
+		if life < lives-1 {
+			args = append(args, "-no-close")
+		}
+		write = spawn(t, "write", args...)
+		if life%2 == 0 && life < lives-1 {
+			write.expect("listening") // and be killed in full flow
+		} else {
+			write.expect("written")
+		}
+	}
+	for _, r := range readers {
+		got := r.expect("read ")
+		if !strings.HasPrefix(got, strconv.Itoa(total)+" ") || !strings.HasSuffix(got, fmt.Sprint(" ", lives+1)) {
+			t.Errorf("read %s, want %d frames, epoch %d at last", got, total, lives+1)
+		}
+		r.wait()
+	}
+	write.wait()
+	if left := filesIn(t, dir); len(left) > 0 {
+		t.Errorf("left behind: %q", left)
+	}
+}
+
+// Check that a reader whose writer died gets everything committed, then
+// ErrWriterLost, in both wake modes.
+func TestWriterLost(t *testing.T) {
+	for _, wake := range []string{"park", "stream"} {
+		dir := testDir(t)
+		write := spawn(t, "write", "-dir", dir, "-count", "50", "-no-close")
+		write.expect("written")
+		r := spawn(t, "read", "-dir", dir, "-restart", "1ms", "-wake", wake, "-elements", "5")
+		r.expect("attached")
+		write.kill()
+		for r.lines.Scan() {
+		}
+		err := r.cmd.Wait()
+		r.ended = true
+		if said := r.errs.String(); err == nil || !strings.Contains(said, "after 50 frames") || !strings.Contains(said, ErrWriterLost.Error()) {
+			t.Errorf("%s: reader ended with %v and said %q", wake, err, said)
+		}
+	}
+}
+
+// Check that a named reader keeps its gate for the time it asked for, that its
+// name is in use while it lives, and that it goes on where it was.
+func TestNamedReaderReturns(t *testing.T) {
+	dir := testDir(t)
+	write := spawn(t, "write", "-dir", dir, "-capacity", "65536", "-count", "100000", "-wait")
+	args := []string{"-dir", dir, "-name", "n", "-keep", "30s"}
+	first := spawn(t, "read", append(args, "-stop-after", "500")...)
+	first.expect("attached")
+	_, err := Dial(t.Context(), "x", ReaderConfig{Dir: dir, Name: "n"})
+	var refused *RefusedError
+	if !errors.As(err, &refused) || !strings.Contains(err.Error(), fmt.Sprint("pid ", first.cmd.Process.Pid)) {
+		t.Errorf("second reader of a name: error %v, want a refusal that names the pid", err)
+	}
+	write.say("go")
+	first.expect("stopped")
+	first.kill()
+	second := spawn(t, "read", args...)
+	if got := second.expect("resumed"); got != "499" {
+		t.Errorf("resumed at frame %s, want 499: the one held when it was killed", got)
+	}
+	if got := second.expect("read "); !strings.HasPrefix(got, "100000 ") {
+		t.Errorf("read %s", got)
+	}
+	second.wait()
+	write.wait()
+}
+
+// Check that the grace of a named reader ends.
+func TestNamedReaderForgotten(t *testing.T) {
+	dir := testDir(t)
+	write := spawn(t, "write", "-dir", dir, "-capacity", "65536", "-count", "100000", "-wait")
+	first := spawn(t, "read", "-dir", dir, "-name", "n", "-keep", (50 * time.Millisecond).String(), "-stop-after", "5")
+	first.expect("attached")
+	write.say("go")
+	first.expect("stopped")
+	first.kill()
+	write.wait() // is blocked by n until its grace is over
+}

@@ -1,0 +1,225 @@
+//go:build linux
+
+package ipc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ndring/ndring/proto"
+)
+
+func listen(t *testing.T, name string, cfg WriterConfig) *Writer {
+	t.Helper()
+	if cfg.Capacity == 0 {
+		cfg.Capacity = proto.MinCapacityBytes
+	}
+	w, err := Listen(t.Context(), name, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ended, cancel := context.WithCancel(context.Background())
+		cancel()
+		w.Close(ended)
+	})
+	return w
+}
+
+func dial(t *testing.T, name string, cfg ReaderConfig) *Reader {
+	t.Helper()
+	r, err := Dial(t.Context(), name, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	return r
+}
+
+// publish writes frames from..to-1 of one float64, the number.
+func publish(t *testing.T, w *Writer, from, to int) {
+	t.Helper()
+	for n := from; n < to; n++ {
+		c, err := w.Claim(t.Context(), proto.F64, 1)
+		if err != nil {
+			t.Fatalf("frame %d: %v", n, err)
+		}
+		c.Float64s()[0] = float64(n)
+		c.Commit()
+	}
+}
+
+func expectFrames(t *testing.T, r *Reader, from, to int) {
+	t.Helper()
+	for n := from; n < to; n++ {
+		f, err := r.Next(t.Context())
+		if err != nil {
+			t.Fatalf("frame %d: %v", n, err)
+		}
+		if v := f.Float64s(); len(v) != 1 || v[0] != float64(n) || f.Number() != uint64(n) {
+			t.Fatalf("frame %d: number %d, values %v", n, f.Number(), v)
+		}
+	}
+	if err := r.Release(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Check that a second writer is refused while the first one lives, in whatever
+// process, and is told its pid.
+func TestSecondWriter(t *testing.T) {
+	dir := testDir(t)
+	first := spawn(t, "write", "-dir", dir, "-no-close")
+	first.expect("listening")
+	_, err := Listen(t.Context(), "x", WriterConfig{Dir: dir, Capacity: 1 << 20})
+	var held *HeldError
+	if !errors.As(err, &held) || !errors.Is(err, ErrWriterAlive) {
+		t.Fatalf("error %v, want a HeldError", err)
+	}
+	if pid := first.cmd.Process.Pid; held.PID != pid || !strings.Contains(err.Error(), fmt.Sprint("pid ", pid)) {
+		t.Errorf("error %q names pid %d, want %d", err, held.PID, pid)
+	}
+	first.kill()
+	w := listen(t, "x", WriterConfig{Dir: dir, Capacity: 1 << 20})
+	if w.Epoch() != 2 {
+		t.Errorf("epoch %d after a restart, want 2", w.Epoch())
+	}
+}
+
+// Check that an unfinished ring of another geometry, schema or metadata is
+// refused with both values, that it can still be continued afterwards, and that
+// Recreate replaces it.
+func TestLeftoverMismatch(t *testing.T) {
+	dir := testDir(t)
+	p := spawn(t, "write", "-dir", dir, "-capacity", "1048576", "-count", "3", "-no-close")
+	p.expect("written")
+	p.kill()
+	for _, c := range []struct {
+		cfg  WriterConfig
+		want []string
+	}{
+		{WriterConfig{Capacity: 1 << 21}, []string{"capacity", "1048576", "2097152"}},
+		{WriterConfig{Capacity: 1 << 20, FrameLimit: 4096}, []string{"frame limit", "262144", "4096"}},
+		{WriterConfig{Capacity: 1 << 20, Slots: 3}, []string{"slots", "64", "3"}},
+		{WriterConfig{Capacity: 1 << 20, Meta: []byte(`{"a":1}`)}, []string{"metadata", `{"a":1}`}},
+		{WriterConfig{Capacity: 1 << 20, Schema: proto.Schema{DType: proto.F32, NDim: proto.AnyNDim}}, []string{"schema"}},
+		{WriterConfig{Capacity: 1 << 20, Policy: proto.PolicyDropNewest}, []string{"policy"}},
+	} {
+		c.cfg.Dir = dir
+		_, err := Listen(t.Context(), "x", c.cfg)
+		if !errors.Is(err, ErrMismatch) {
+			t.Errorf("%v: error %v, want ErrMismatch", c.want, err)
+			continue
+		}
+		for _, word := range c.want {
+			if !strings.Contains(err.Error(), word) {
+				t.Errorf("error %q does not name %q", err, word)
+			}
+		}
+	}
+	w := listen(t, "x", WriterConfig{Dir: dir, Capacity: 1 << 20})
+	if n := w.State().Number; n != 3 || w.Epoch() != 2 {
+		t.Errorf("continued at frame %d in epoch %d, want 3 and 2", n, w.Epoch())
+	}
+	if left := filesIn(t, dir); len(left) != 4 {
+		t.Errorf("files %q, want four", left)
+	}
+}
+
+// Check that Recreate replaces a ring that cannot be continued, and nothing else.
+func TestRecreate(t *testing.T) {
+	dir := testDir(t)
+	p := spawn(t, "write", "-dir", dir, "-capacity", "1048576", "-count", "3", "-no-close")
+	p.expect("written")
+	p.kill()
+	w := listen(t, "x", WriterConfig{Dir: dir, Capacity: 1 << 21, Recreate: true})
+	if n := w.State().Number; n != 0 || w.Epoch() != 1 {
+		t.Errorf("recreated ring begins at frame %d in epoch %d, want 0 and 1", n, w.Epoch())
+	}
+}
+
+// Check that a left-over segment that is no ring is refused with the reason, that
+// its bytes stay, and that one which is too short is replaced.
+func TestLeftoverForeign(t *testing.T) {
+	dir := testDir(t)
+	path := filepath.Join(dir, "x.ring")
+	write := func(b []byte) {
+		t.Helper()
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(make([]byte, proto.IdentityBytes+proto.MinCapacityBytes))
+	if _, err := Listen(t.Context(), "x", WriterConfig{Dir: dir}); !errors.Is(err, proto.ErrMagic) {
+		t.Errorf("zeros: error %v, want ErrMagic", err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Error(err)
+	}
+	write([]byte("short"))
+	w := listen(t, "x", WriterConfig{Dir: dir})
+	if w.Epoch() != 1 {
+		t.Errorf("epoch %d, want 1", w.Epoch())
+	}
+}
+
+// Check that a segment with a second name, one others can write to and a link in
+// its place are refused.
+func TestLeftoverSquatted(t *testing.T) {
+	dir, outside := testDir(t), testDir(t)
+	path, target := filepath.Join(dir, "x.ring"), filepath.Join(outside, "target")
+	if err := os.WriteFile(target, make([]byte, 1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for what, squat := range map[string]func() error{
+		"hard link": func() error { return os.Link(target, path) },
+		"symlink":   func() error { return os.Symlink(target, path) },
+		"mode": func() error {
+			return errors.Join(os.WriteFile(path, make([]byte, 1<<20), 0o600), os.Chmod(path, 0o666))
+		},
+		"directory": func() error { return os.Mkdir(path, 0o700) },
+	} {
+		if err := squat(); err != nil {
+			t.Fatal(err)
+		}
+		if w, err := Listen(t.Context(), "x", WriterConfig{Dir: dir}); err == nil {
+			w.Close(t.Context())
+			t.Errorf("%s: accepted", what)
+		}
+		if err := os.Remove(path); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// Check that what a finished writer could not remove is replaced by a new ring.
+func TestLeftoverFinished(t *testing.T) {
+	dir := testDir(t)
+	w := listen(t, "x", WriterConfig{Dir: dir})
+	publish(t, w, 0, 3)
+	w.ring.Finish()
+	segment, err := os.ReadFile(filepath.Join(dir, "x.ring"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := w.Close(ended); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want that of the context", err)
+	}
+	if left := filesIn(t, dir); len(left) > 0 {
+		t.Fatalf("a cancelled Close left %q", left)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "x.ring"), segment, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again := listen(t, "x", WriterConfig{Dir: dir})
+	if again.Epoch() != 1 || again.State().Number != 0 {
+		t.Errorf("epoch %d, frame %d, want a new ring", again.Epoch(), again.State().Number)
+	}
+}
