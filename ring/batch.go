@@ -30,6 +30,7 @@ func (w *Writer) ClaimBatch(ctx context.Context, dt proto.DType, items, count in
 	if err != nil {
 		return nil, err
 	}
+	w.open = openBatch
 	b := &w.batch
 	if b.like != w.like {
 		b.like = w.like
@@ -60,14 +61,15 @@ func (b *WriteBatch) Float64s(i int) []float64 { return float64s(b.Payload(i)) }
 // nothing.
 func (b *WriteBatch) Commit() {
 	w := b.w
+	if w.open != openBatch {
+		return
+	}
 	if !w.claim.plain || b.count == 1 {
+		w.open = openClaim
 		w.claim.Commit()
 		return
 	}
-	if !w.open {
-		return
-	}
-	w.open = false
+	w.open = openNone
 	end := b.at + uint64(b.count)*b.like.size
 	storePlain(w.seg.commitWord(end), 0)
 	for i := b.count - 1; i > 0; i-- {
@@ -82,8 +84,9 @@ func (b *WriteBatch) Commit() {
 	w.advance(b.at, end, uint64(b.count))
 }
 
-// Abort gives the space back. Nothing of it ever becomes visible.
-func (b *WriteBatch) Abort() { b.w.open = false }
+// Abort gives the space back. Nothing of it ever becomes visible. Abort of a batch
+// that is over does nothing.
+func (b *WriteBatch) Abort() { b.w.abort(openBatch) }
 
 // ReadBatch is a run of frames alike, under one lease. It belongs to its Reader,
 // is valid until the next call of Next or NextBatch, or Release, and is reused.

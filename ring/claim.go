@@ -31,23 +31,23 @@ type Claim struct {
 func (w *Writer) Claim(ctx context.Context, dt proto.DType, shape ...int) (*Claim, error) {
 	at := w.pos
 	end := at + w.like.size
-	if w.open || dt != w.like.dtype || len(shape) != 1 || shape[0] != w.like.items || int64(end-w.room) > 0 {
+	if w.open != openNone || dt != w.like.dtype || len(shape) != 1 || shape[0] != w.like.items || int64(end-w.room) > 0 {
 		return w.claimShape(ctx, dt, shape)
 	}
 	c := &w.claim
 	c.at, c.size, c.desc, c.plain = at, w.like.size, w.like.desc, true
 	c.payload = w.seg.data.slice(at&w.seg.mask+proto.BaseBytes, w.like.bytes)
-	w.open = true
+	w.open = openClaim
 	return c, nil
 }
 
 // likeness is what was checked of the inline data frame claimed last, so that the
 // next claim for the same array needs no check but that of room.
 type likeness struct {
-	dtype proto.DType // 0 = none yet
+	dtype proto.DType
 	items int
 	bytes uint64
-	size  uint64
+	size  uint64 // noSize = none yet
 	desc  uint64
 }
 
@@ -79,7 +79,7 @@ func (w *Writer) claimShape(ctx context.Context, dt proto.DType, shape []int) (*
 // Source and SourceID together with their proto.Ext flags. Kind 0 means
 // proto.KindData. Number and PayloadLen are filled in. Errors as for Claim.
 func (w *Writer) ClaimFrame(ctx context.Context, h *proto.Header) (*Claim, error) {
-	if w.open {
+	if w.open != openNone {
 		return nil, fmt.Errorf("claim: %w", ErrClaimOpen)
 	}
 	c := &w.claim
@@ -100,7 +100,7 @@ func (w *Writer) ClaimFrame(ctx context.Context, h *proto.Header) (*Claim, error
 	c.plain = inline && at == w.pos
 	c.desc = proto.Describe(c.head.PayloadLen, c.head.DType, c.head.NDim, 0)
 	c.payload = w.seg.data.slice(at&w.seg.mask+c.head.HeadBytes(), c.head.PayloadLen)
-	w.open = true
+	w.open = openClaim
 	return c, nil
 }
 
@@ -173,10 +173,10 @@ func (c *Claim) Array() (nd.Array, error) {
 // claim that is over does nothing.
 func (c *Claim) Commit() {
 	w := c.w
-	if !w.open {
+	if w.open != openClaim {
 		return
 	}
-	w.open = false
+	w.open = openNone
 	if !c.plain {
 		c.commitExtended()
 		return
@@ -228,7 +228,23 @@ func (w *Writer) publish(at uint64, kind proto.Kind, end, frames uint64) {
 	w.setRoom()
 }
 
-// Abort gives the space back. Nothing of it ever becomes visible.
-func (c *Claim) Abort() {
-	c.w.open = false
+// Abort gives the space back. Nothing of it ever becomes visible. Abort of a claim
+// that is over does nothing.
+func (c *Claim) Abort() { c.w.abort(openClaim) }
+
+// opening is what is claimed and neither committed nor aborted yet. Each sort of
+// claim closes its own only: the others may have been opened since.
+type opening uint8
+
+const (
+	openNone opening = iota
+	openClaim
+	openGroup
+	openBatch
+)
+
+func (w *Writer) abort(what opening) {
+	if w.open == what {
+		w.open = openNone
+	}
 }

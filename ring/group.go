@@ -28,7 +28,7 @@ type member struct {
 // after the other without a wrap between them. All frames but the last carry
 // proto.FlagMore. Together they may take half the capacity. Errors as for Claim.
 func (w *Writer) ClaimGroup(ctx context.Context, heads []proto.Header) (*Group, error) {
-	if w.open {
+	if w.open != openNone {
 		return nil, fmt.Errorf("claim: %w", ErrClaimOpen)
 	}
 	g := &w.group
@@ -46,7 +46,7 @@ func (w *Writer) ClaimGroup(ctx context.Context, heads []proto.Header) (*Group, 
 		m.payload = w.seg.data.slice(at&w.seg.mask+m.head.HeadBytes(), m.head.PayloadLen)
 		at += m.head.FrameBytes()
 	}
-	w.open = true
+	w.open = openGroup
 	return g, nil
 }
 
@@ -97,10 +97,10 @@ func (g *Group) Array(i int) (nd.Array, error) {
 // that is over does nothing.
 func (g *Group) Commit() {
 	w := g.w
-	if !w.open {
+	if w.open != openGroup {
 		return
 	}
-	w.open = false
+	w.open = openNone
 	end := g.at + g.size
 	storePlain(w.seg.commitWord(end), 0)
 	for i := range g.members {
@@ -114,5 +114,6 @@ func (g *Group) Commit() {
 	w.publish(g.at, g.members[0].head.Kind, end, uint64(len(g.members)))
 }
 
-// Abort gives the space back. Nothing of it ever becomes visible.
-func (g *Group) Abort() { g.w.open = false }
+// Abort gives the space back. Nothing of it ever becomes visible. Abort of a group
+// that is over does nothing.
+func (g *Group) Abort() { g.w.abort(openGroup) }

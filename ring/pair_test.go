@@ -251,3 +251,12 @@ func wantErr(t testing.TB, err, want error) {
 		t.Fatalf("error %v, want %v", err, want)
 	}
 }
+
+// offsetIn is where inner begins inside outer, or -1.
+func offsetIn(outer, inner []byte) int {
+	off := uintptr(unsafe.Pointer(unsafe.SliceData(inner))) - uintptr(unsafe.Pointer(unsafe.SliceData(outer)))
+	if len(outer) < len(inner) || off > uintptr(len(outer)-len(inner)) {
+		return -1
+	}
+	return int(off)
+}

@@ -48,9 +48,10 @@ type Reader struct {
 	err     error // why the reader can go on no more
 }
 
-// noSize fits before no wrap: it sends every Next the slow way. Any description
-// may stand in a hostile frame, so none can say that there is none.
-const noSize = ^uint64(0)
+// noSize fits before no wrap and below no limit: it sends every Next and every Claim
+// the slow way. Any description may stand in a hostile frame, so none can say that
+// there is none.
+const noSize = uint64(1) << 62
 
 // NewReader returns a reader for the slot that cfg names. The error wraps ErrSlot
 // if the table has no such slot, ErrNoPosition if no frame can start there.

@@ -34,7 +34,7 @@ type Writer struct {
 
 	parked   *uint64     // SYNC: park; set by readers
 	fenced   atomic.Bool // fence after each commit
-	open     bool
+	open     opening
 	finished bool
 	like     likeness
 	claim    Claim
@@ -82,6 +82,7 @@ func NewWriter(seg *Segment, table *Table, cfg WriterConfig) (*Writer, error) {
 		table:  table, cfg: cfg, spin: newSpinner(cfg.Spin), policy: seg.id.Policy,
 	}
 	w.claim.w, w.group.w, w.batch.w = w, w, w
+	w.like.size = noSize
 	w.fenced.Store(!cfg.Asymmetric)
 	w.pub.Store(end)
 	w.setRoom()
@@ -159,7 +160,7 @@ func (w *Writer) Finish() {
 	if w.finished {
 		return
 	}
-	w.open, w.finished = false, true
+	w.open, w.finished = openNone, true
 	w.lim = w.pos
 	w.setRoom() // the next claim takes the slow path and fails there
 	w.storeTail()
