@@ -1,0 +1,177 @@
+package stage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+
+	"github.com/ndring/ndring/proto"
+	"github.com/ndring/ndring/ring"
+)
+
+// input is one ring being read. One goroutine runs it.
+type input struct {
+	stage   *Stage
+	src     Source
+	name    string
+	ringID  uint64
+	streams *streams
+	head    proto.Header    // of the frame under lease
+	heads   [2]proto.Header // of its results
+	count   counters
+
+	resumed    bool   // answered and the streams come from an earlier life
+	answered   uint64 // position of the last frame answered then
+	locksClaim bool
+}
+
+// counters are stored by the input's goroutine only.
+type counters struct {
+	frames, deltas, skipped, dropped, streams, ended, evicted, position atomic.Uint64
+}
+
+func add(c *atomic.Uint64) { c.Store(c.Load() + 1) }
+
+func newInput(s *Stage, src Source) *input {
+	id := src.Identity()
+	return &input{
+		stage: s, src: src, name: id.Name, ringID: id.RingID.Short(), streams: newStreams(),
+	}
+}
+
+func (in *input) run(ctx context.Context) error {
+	in.locksClaim = len(in.stage.inputs) > 1
+	for {
+		f, err := in.src.Next(ctx)
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read ring %q: %w", in.name, err)
+		}
+		if err := in.answer(ctx, f); err != nil {
+			return err
+		}
+		end := f.End()
+		if err := in.src.Release(); err != nil {
+			return fmt.Errorf("release frame of ring %q: %w", in.name, err)
+		}
+		in.count.position.Store(end)
+	}
+}
+
+// answer commits what the frame calls for. Afterwards the frame may be released:
+// in this order a stage that dies between the two finds the result in its output
+// ring and skips the frame.
+func (in *input) answer(ctx context.Context, f *ring.Frame) error {
+	if in.resumed && int64(f.Position()-in.answered) <= 0 {
+		add(&in.count.skipped)
+		return nil
+	}
+	switch f.Kind() {
+	case proto.KindData:
+		return in.data(ctx, f)
+	case proto.KindStreamEnd:
+		return in.streamEnd(ctx, f)
+	}
+	return nil
+}
+
+func (in *input) data(ctx context.Context, f *ring.Frame) error {
+	in.head = f.Header()
+	h := &in.head
+	if h.DType != proto.F64 {
+		return fmt.Errorf("frame %d of ring %q holds %v, kernel %s takes f64: convert it before the stage: %w",
+			h.Number, in.name, h.DType, in.stage.cfg.Kernel.Name(), ErrDType)
+	}
+	id, sequence := uint64(0), uint32(h.Number+1)
+	if h.ExtFlags&proto.ExtStream != 0 {
+		id, sequence = h.Stream, h.Sequence
+	}
+	st := in.streams.use(id)
+	if in.resumed && !st.primed && sequence != 1 && !in.stage.cfg.NoDelta {
+		return in.lost(ctx, f, st, sequence)
+	}
+	st.sequence = sequence
+	if err := in.result(ctx, f, st); err != nil {
+		return err
+	}
+	add(&in.count.frames)
+	return in.makeRoom(ctx, f)
+}
+
+// result claims, computes in place and commits PRIMARY and, if it is defined,
+// DELTA.
+func (in *input) result(ctx context.Context, f *ring.Frame, st *stream) error {
+	n := 1
+	if !in.stage.cfg.NoDelta && st.continues(&in.head) {
+		n = 2
+	}
+	in.describe(f, st)
+	if in.locksClaim {
+		in.stage.mu.Lock()
+		defer in.stage.mu.Unlock()
+	}
+	g, err := in.stage.out.ClaimGroup(ctx, in.heads[:n])
+	if errors.Is(err, ring.ErrDropped) {
+		add(&in.count.dropped) // the state stays: the next DELTA refers to what was delivered
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("result of frame %d of ring %q: %w", in.head.Number, in.name, err)
+	}
+	if err := in.compute(f, g, st); err != nil {
+		g.Abort()
+		return err
+	}
+	if !f.Valid() {
+		g.Abort()
+		return fmt.Errorf("frame %d of ring %q: %w", in.head.Number, in.name, ErrEvicted)
+	}
+	g.Commit()
+	if n == 2 {
+		add(&in.count.deltas)
+	}
+	return nil
+}
+
+// describe fills in the headers of both results.
+func (in *input) describe(f *ring.Frame, st *stream) {
+	const carried = proto.ExtTime
+	p := &in.heads[0]
+	*p = proto.Header{
+		DType: proto.F64, NDim: in.head.NDim, Shape: in.head.Shape,
+		ExtFlags: in.head.ExtFlags&carried | proto.ExtStream | proto.ExtSource,
+		Sequence: st.sequence, Stream: st.id, TimeNs: in.head.TimeNs,
+		Source: f.Position(), SourceID: in.ringID,
+	}
+	in.heads[1] = *p
+	in.heads[1].Role = proto.RoleDelta
+}
+
+// compute runs the kernel from the frame under lease into the claimed frames. A
+// strided frame is packed into the claim first and computed there.
+func (in *input) compute(f *ring.Frame, g *ring.Group, st *stream) error {
+	k, y, x := in.stage.cfg.Kernel, g.Float64s(0), f.Float64s()
+	if x == nil {
+		a, err := f.Array()
+		if err == nil {
+			_, err = a.Copy(g.Payload(0))
+		}
+		if err != nil {
+			return fmt.Errorf("pack frame %d of ring %q: %w", in.head.Number, in.name, err)
+		}
+		x = y
+	}
+	if g.Len() == 2 {
+		k.ApplyDelta(y, g.Float64s(1), st.last, x)
+		return nil
+	}
+	k.Apply(y, x)
+	if !in.stage.cfg.NoDelta {
+		in.streams.keep(st, &in.head, y)
+	}
+	return nil
+}
