@@ -43,9 +43,9 @@ func accuracySamples(t *testing.T) int {
 		return n
 	}
 	if testing.Short() {
-		return 200
+		return 100
 	}
-	return 2000
+	return 500
 }
 
 // constantModel has the given mean.
