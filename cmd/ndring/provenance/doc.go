@@ -12,5 +12,15 @@
 //	sine       sin(2*pi*((n*N+i) mod period)/period)
 //	random     uniform in [1, 10), PCG seeded with seed and n
 //
-// Frames of npy and stdin sources cannot be recomputed.
+// Frames of npy, stdin and tcp sources cannot be recomputed, nor those of a ring
+// that is fed from rings with differing metadata.
+//
+// # What an Audit proves
+//
+// PRIMARY of source frame n is the chain of kernels applied to the source's values
+// for n, bit for bit. n is the frame's number in a ring that a source feeds, and
+// its sequence id less one, extended to 64 bits, behind a stage. DELTA is the
+// difference of two PRIMARY frames rounded once; previous PRIMARY + DELTA gives the
+// current PRIMARY exactly wherever a float64 can hold their difference, and Audit
+// counts where it cannot.
 package provenance

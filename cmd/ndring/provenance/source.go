@@ -8,13 +8,16 @@ import (
 	"github.com/ndring/ndring/proto"
 )
 
-// Kinds of sources. KindNPY and KindStdin carry data from elsewhere.
+// Kinds of sources. From KindNPY on they carry data from elsewhere.
 const (
 	KindLinspace = "linspace"
 	KindSine     = "sine"
 	KindRandom   = "random"
 	KindNPY      = "npy"
 	KindStdin    = "stdin"
+	KindTCP      = "tcp"   // clients of a bridge
+	KindMixed    = "mixed" // several rings that differ
+	KindForeign  = "foreign"
 )
 
 // Source computes frames from their number.
@@ -36,7 +39,7 @@ func (s Source) Check() error {
 			return fmt.Errorf("sine source of period %d: %w", s.Period, ErrUnknown)
 		}
 	default:
-		return fmt.Errorf("source %q: %w", s.Kind, ErrUnknown)
+		return fmt.Errorf("the ring's values come from source %q: %w", s.Kind, ErrUnknown)
 	}
 	_, err := proto.ParseDType(s.DType)
 	return err

@@ -1,76 +1,101 @@
 package provenance
 
 import (
+	"bytes"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/ndring/ndring/kernel"
+	"github.com/ndring/ndring/proto"
+	"github.com/ndring/ndring/proto/nd"
 )
 
-// Verifier recomputes the frames of one stream, in order. It is for one goroutine.
-type Verifier struct {
+// recomputer computes what the frames of one ring must hold.
+type recomputer struct {
 	source  Source
+	dtype   proto.DType
 	kernels []kernel.Kernel
-	frame   uint64 // source frame that primary belongs to
-	started bool
-	primary []float64
-	before  []float64
+	delta   bool // the last stage sends DELTA
+	packed  []byte
 }
 
-// NewVerifier returns a verifier for a ring's provenance. Errors wrap ErrUnknown
-// or kernel.ErrUnknownKernel.
-func NewVerifier(p Provenance) (*Verifier, error) {
+// newRecomputer prepares the kernels of a chain. Errors wrap ErrUnknown,
+// proto.ErrShape or those of package kernel.
+func newRecomputer(p Provenance) (*recomputer, error) {
 	if err := p.Source.Check(); err != nil {
 		return nil, err
 	}
-	v := &Verifier{source: p.Source}
+	dt, err := proto.ParseDType(p.Source.DType)
+	if err != nil {
+		return nil, err
+	}
+	r := &recomputer{source: p.Source, dtype: dt}
 	for _, s := range p.Chain {
+		if dt != proto.F64 {
+			return nil, fmt.Errorf("kernel %s after a source of %v: %w", s.Kernel, dt, ErrUnknown)
+		}
+		if s.Abridged {
+			return nil, fmt.Errorf("the model of kernel %s was too long for the ring's metadata: %w", s.Kernel, ErrUnknown)
+		}
 		k, err := kernel.New(s.Kernel, s.Params())
 		if err != nil {
 			return nil, err
 		}
-		v.kernels = append(v.kernels, k)
+		r.kernels = append(r.kernels, k)
+		r.delta = !s.NoDelta
 	}
-	return v, nil
+	return r, nil
 }
 
-// Primary checks the values of the PRIMARY frame made of source frame n, bit for
-// bit.
-func (v *Verifier) Primary(n uint64, got []float64) error {
-	v.before, v.primary = v.primary, v.before
-	if cap(v.primary) < len(got) {
-		v.primary = make([]float64, len(got))
+// primary computes the values of frame n into x, which is resized and returned.
+func (r *recomputer) primary(x []float64, n uint64, count int) []float64 {
+	x = slices.Grow(x[:0], count)[:count]
+	r.source.Fill(x, n)
+	for _, k := range r.kernels {
+		k.Apply(x, x)
 	}
-	v.primary = v.primary[:len(got)]
-	v.frame, v.started = n, true
-	v.source.Fill(v.primary, n)
-	for _, k := range v.kernels {
-		k.Apply(v.primary, v.primary)
-	}
-	return compare("PRIMARY", n, got, v.primary)
+	return x
 }
 
-// Delta checks the DELTA frame of the PRIMARY checked last: previous PRIMARY +
-// DELTA gives the current PRIMARY, and DELTA is their rounded difference, bit for
-// bit.
-func (v *Verifier) Delta(n uint64, got []float64) error {
-	if !v.started || v.frame != n || len(v.before) != len(got) {
-		return fmt.Errorf("DELTA of frame %d without two PRIMARY frames of %d values before it", n, len(got))
+// check compares an array with want, bit for bit. Where the source is not of f64,
+// want is converted first.
+func (r *recomputer) check(what string, n uint64, a nd.Array, want []float64) error {
+	if a.DType() != r.dtype {
+		return fmt.Errorf("%s of frame %d is of %v, want %v: %w", what, n, a.DType(), r.dtype, ErrDiffers)
 	}
-	for i, d := range got {
-		want := v.primary[i] - v.before[i]
-		if math.Float64bits(d) != math.Float64bits(want) {
-			return fmt.Errorf("DELTA of frame %d: value %d is %v, want %v", n, i, d, want)
-		}
+	if r.dtype != proto.F64 {
+		return r.checkBytes(what, n, a, want)
 	}
-	return nil
-}
-
-func compare(what string, n uint64, got, want []float64) error {
+	got, err := nd.Slice[float64](a)
+	if err != nil {
+		return fmt.Errorf("%s of frame %d: %w", what, n, err)
+	}
 	for i, x := range got {
-		if math.Float64bits(x) != math.Float64bits(want[i]) {
-			return fmt.Errorf("%s of frame %d: value %d is %v, want %v", what, n, i, x, want[i])
+		if !same(x, want[i]) {
+			return fmt.Errorf("%s of frame %d: value %d is %v, want %v: %w", what, n, i, x, want[i], ErrDiffers)
 		}
 	}
 	return nil
+}
+
+func (r *recomputer) checkBytes(what string, n uint64, a nd.Array, want []float64) error {
+	size := r.dtype.Size()
+	r.packed = slices.Grow(r.packed[:0], len(want)*size)[:len(want)*size]
+	Convert(r.packed, r.dtype, want)
+	got, err := a.Contents()
+	if err != nil {
+		return fmt.Errorf("%s of frame %d: %w", what, n, err)
+	}
+	for i := range want {
+		if g, w := got[i*size:][:size], r.packed[i*size:][:size]; !bytes.Equal(g, w) {
+			return fmt.Errorf("%s of frame %d: value %d has bytes %x, want %x: %w", what, n, i, g, w, ErrDiffers)
+		}
+	}
+	return nil
+}
+
+// same compares bits; NaN equals NaN, since its payload is no part of the contract.
+func same(a, b float64) bool {
+	return math.Float64bits(a) == math.Float64bits(b) || a != a && b != b
 }
