@@ -36,6 +36,9 @@ func (c *computed) DType() proto.DType        { return c.dtype }
 func (c *computed) Shape() []int              { return c.source.Shape }
 func (c *computed) Source() provenance.Source { return c.source }
 
+// Drop does nothing.
+func (c *computed) Drop() error { return nil }
+
 func (c *computed) Fill(dst nd.Array, n uint64) error {
 	if c.dtype == proto.F64 {
 		x, err := nd.Slice[float64](dst)

@@ -11,8 +11,12 @@ import (
 	"github.com/ndring/ndring/proto/nd"
 )
 
-// ErrPartial is returned when input ends inside a frame.
-var ErrPartial = errors.New("input ends inside a frame")
+var (
+	// ErrPartial is returned when input ends inside a frame.
+	ErrPartial = errors.New("input ends inside a frame")
+	// ErrSource is returned when a spec names no source.
+	ErrSource = errors.New("unknown source")
+)
 
 // Feed is a sequence of arrays of one dtype and shape.
 type Feed interface {
@@ -21,9 +25,14 @@ type Feed interface {
 	Shape() []int
 	// Source describes the feed for the ring's metadata.
 	Source() provenance.Source
-	// Fill writes frame n, which follows the one before, to dst, a writable C-order
-	// array of that dtype and shape. After the last frame it returns io.EOF.
+	// Fill writes the next frame to dst, a writable C-order array of that dtype and
+	// shape. n is its number in the ring, from which computed sources compute it.
+	// After the last frame it returns io.EOF.
 	Fill(dst nd.Array, n uint64) error
+	// Drop passes over a frame that the ring had no room for. Computed sources have
+	// nothing to pass over: their values follow the numbers in the ring. After the
+	// last frame it returns io.EOF.
+	Drop() error
 }
 
 // Options say what to feed. Period and Seed are those of provenance.Source.
@@ -47,7 +56,7 @@ func Open(o Options) (Feed, error) {
 	case provenance.KindStdin:
 		return newRaw(o)
 	}
-	return nil, fmt.Errorf("source %q is unknown; use linspace, sine, random, npy:FILE or stdin", o.Spec)
+	return nil, fmt.Errorf("source %q; use linspace, sine, random, npy:FILE or stdin: %w", o.Spec, ErrSource)
 }
 
 // count is the number of elements of shape, checked for overflow.

@@ -17,6 +17,7 @@ type arrays struct {
 	file   string
 	all    nd.Array
 	frames uint64
+	next   uint64
 	first  nd.Array
 }
 
@@ -49,8 +50,8 @@ func (s *arrays) Source() provenance.Source {
 	return provenance.Source{Kind: provenance.KindNPY, DType: s.DType().String(), Shape: s.Shape()}
 }
 
-func (s *arrays) Fill(dst nd.Array, n uint64) error {
-	if n >= s.frames {
+func (s *arrays) Fill(dst nd.Array, _ uint64) error {
+	if s.next >= s.frames {
 		return io.EOF
 	}
 	payload, err := dst.Contents()
@@ -59,10 +60,20 @@ func (s *arrays) Fill(dst nd.Array, n uint64) error {
 	}
 	frame := s.all
 	if s.all.NDim() >= 2 {
-		if frame, err = s.all.Index(0, int(n)); err != nil {
+		if frame, err = s.all.Index(0, int(s.next)); err != nil {
 			return err
 		}
 	}
+	s.next++
 	_, err = frame.Copy(payload)
 	return err
+}
+
+// Drop passes over one frame.
+func (s *arrays) Drop() error {
+	if s.next >= s.frames {
+		return io.EOF
+	}
+	s.next++
+	return nil
 }

@@ -15,6 +15,8 @@ type raw struct {
 	from   io.Reader
 	source provenance.Source
 	dtype  proto.DType
+	bytes  int64 // of a frame
+	frames uint64
 }
 
 func newRaw(o Options) (Feed, error) {
@@ -29,6 +31,7 @@ func newRaw(o Options) (Feed, error) {
 		from:   bufio.NewReaderSize(o.Stdin, 1<<16),
 		source: provenance.Source{Kind: provenance.KindStdin, DType: o.DType.String(), Shape: o.Shape},
 		dtype:  o.DType,
+		bytes:  int64(n * o.DType.Size()),
 	}, nil
 }
 
@@ -36,14 +39,28 @@ func (r *raw) DType() proto.DType        { return r.dtype }
 func (r *raw) Shape() []int              { return r.source.Shape }
 func (r *raw) Source() provenance.Source { return r.source }
 
-func (r *raw) Fill(dst nd.Array, n uint64) error {
+func (r *raw) Fill(dst nd.Array, _ uint64) error {
 	payload, err := dst.Contents()
 	if err != nil {
 		return err
 	}
 	got, err := io.ReadFull(r.from, payload)
-	if err == io.ErrUnexpectedEOF {
-		return fmt.Errorf("stdin: frame %d has %d of %d bytes: %w", n, got, len(payload), ErrPartial)
+	return r.read(int64(got), err)
+}
+
+// Drop discards one frame of input.
+func (r *raw) Drop() error {
+	got, err := io.CopyN(io.Discard, r.from, r.bytes)
+	if err == io.EOF && got > 0 {
+		err = io.ErrUnexpectedEOF
 	}
+	return r.read(got, err)
+}
+
+func (r *raw) read(got int64, err error) error {
+	if err == io.ErrUnexpectedEOF {
+		return fmt.Errorf("stdin: frame %d has %d of %d bytes: %w", r.frames, got, r.bytes, ErrPartial)
+	}
+	r.frames++
 	return err
 }
