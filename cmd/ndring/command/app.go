@@ -1,0 +1,76 @@
+// Package command holds the subcommands of ndring, one file each: flags, wiring
+// and printing, nothing else.
+//
+// Everything a person reads goes to stderr when stdout carries data. Exit codes: 0
+// success, 1 failure, 2 usage.
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/signal"
+
+	"github.com/urfave/cli/v2"
+)
+
+// Exit codes.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+// usageError is a mistake in the command line.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error {
+	return usageError{fmt.Errorf(format, args...)}
+}
+
+// Main runs the program and returns its exit code. Ctrl-C and SIGTERM cancel the
+// context of the running command, which then ends cleanly.
+func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), endSignals()...)
+	defer stop()
+	app := newApp(stdin, stdout, stderr)
+	ordered, err := flagsFirst(app.Commands, args)
+	if err == nil {
+		err = app.RunContext(ctx, ordered)
+	}
+	if err == nil {
+		return exitOK
+	}
+	fmt.Fprintf(stderr, "ndring: %v\n", err)
+	var usage usageError
+	if errors.As(err, &usage) {
+		return exitUsage
+	}
+	return exitFailure
+}
+
+func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
+	return &cli.App{
+		Name:                 "ndring",
+		Usage:                "zero-copy N-dimensional array streams between processes",
+		HideVersion:          true,
+		EnableBashCompletion: true,
+		Reader:               stdin,
+		Writer:               stdout,
+		ErrWriter:            stderr,
+		ExitErrHandler:       func(*cli.Context, error) {}, // Main prints and chooses the code
+		OnUsageError:         func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
+		CommandNotFound:      nil,
+		Action:               noCommand,
+		Commands:             commands(),
+	}
+}
+
+// noCommand runs when the first argument names no command.
+func noCommand(c *cli.Context) error {
+	if c.Args().Present() {
+		return usagef("unknown command %q; see 'ndring help'", c.Args().First())
+	}
+	return cli.ShowAppHelp(c)
+}

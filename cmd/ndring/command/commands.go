@@ -1,0 +1,15 @@
+package command
+
+import "github.com/urfave/cli/v2"
+
+// commands are all subcommands, in the order of the help text.
+func commands() []*cli.Command {
+	return []*cli.Command{
+		produceCommand(),
+		stageCommand(),
+		consumeCommand(),
+		lsCommand(),
+		gcCommand(),
+		versionCommand(),
+	}
+}
