@@ -59,8 +59,8 @@ func lineSide(s *Side) (any, error) {
 	})
 }
 
-// awaitSpinning returns when p holds want. The loop in assembly is short, so
-// that the collector can stop this goroutine between two calls.
+// awaitSpinning returns when p holds want. The loop in assembly is short and
+// can be stopped at each call, so that the collector need not wait for a peer.
 func awaitSpinning(p *uint64, want uint64) {
 	const looks = 64
 	for !awaitWord(p, want, looks) {

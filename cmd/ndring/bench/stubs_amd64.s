@@ -18,8 +18,12 @@ TEXT ·commitSlot(SB), NOSPLIT, $0-16
 	MOVQ BX, (AX)
 	RET
 
+// The two that wait are not NOSPLIT and have a frame that is not small, so that
+// the assembler opens them with the stack check, at which a goroutine can be
+// stopped. A signal stops it in Go code only, where a spinning one hardly is.
+
 // func awaitWord(p *uint64, want, looks uint64) bool
-TEXT ·awaitWord(SB), NOSPLIT, $0-25
+TEXT ·awaitWord(SB), 0, $128-25
 	MOVQ p+0(FP), AX
 	MOVQ want+8(FP), BX
 	MOVQ looks+16(FP), CX
@@ -39,7 +43,7 @@ seen:
 	RET
 
 // func pause(n uint64)
-TEXT ·pause(SB), NOSPLIT, $0-8
+TEXT ·pause(SB), 0, $128-8
 	MOVQ n+0(FP), CX
 
 again:

@@ -18,8 +18,12 @@ TEXT ·commitSlot(SB), NOSPLIT, $0-16
 	STLR R1, (R0)
 	RET
 
+// The two that wait are not NOSPLIT and have a frame that is not small, so that
+// the assembler opens them with the stack check, at which a goroutine can be
+// stopped. A signal stops it in Go code only, where a spinning one hardly is.
+
 // func awaitWord(p *uint64, want, looks uint64) bool
-TEXT ·awaitWord(SB), NOSPLIT, $0-25
+TEXT ·awaitWord(SB), 0, $128-25
 	MOVD p+0(FP), R0
 	MOVD want+8(FP), R1
 	MOVD looks+16(FP), R2
@@ -40,7 +44,7 @@ seen:
 	RET
 
 // func pause(n uint64)
-TEXT ·pause(SB), NOSPLIT, $0-8
+TEXT ·pause(SB), 0, $128-8
 	MOVD n+0(FP), R0
 
 again:

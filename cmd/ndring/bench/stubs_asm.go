@@ -19,7 +19,8 @@ func commitSlot(p *uint64, v uint64)
 
 // awaitWord looks at p up to looks times, with a PAUSE or YIELD after each
 // look in vain, and reports whether it saw want. looks is at least 1 and at
-// most 64: assembly is not preempted and the collector waits for it.
+// most 64: inside it the goroutine cannot be stopped, which the collector
+// waits for; a call is where it can.
 //
 //go:noescape
 func awaitWord(p *uint64, want, looks uint64) bool
