@@ -55,15 +55,20 @@ func constantModel(m float64) Params {
 
 // Check that arcsec and asec stay within 2 ulp of the high-precision reference
 // in every region, for means that put results everywhere between powers of two.
+// The limits are tighter than that: they stand just above what was measured, so
+// that a lost correction shows.
 func TestAccuracy(t *testing.T) {
-	exact := map[string]func(float64) *big.Float{"arcsec": bigRounded, "asec": bigArcsec}
 	n := accuracySamples(t)
-	for name, reference := range exact {
+	for _, c := range []struct {
+		name      string
+		reference func(float64) *big.Float
+		limit     float64
+	}{{"arcsec", bigRounded, 1.6}, {"asec", bigArcsec, 0.85}} {
 		for _, reg := range regions() {
-			worst, at := worstError(t, name, reference, reg, n)
-			t.Logf("%-6s %-20s %d samples: %.3f ulp at x = %x", name, reg.name, n*len(accuracyMeans()), worst, at)
-			if worst > 2 {
-				t.Errorf("%s, %s: %v ulp at x = %x (seed %d)", name, reg.name, worst, at, accuracySeed)
+			worst, at := worstError(t, c.name, c.reference, reg, n)
+			t.Logf("%-6s %-20s %d samples: %.3f ulp at x = %x", c.name, reg.name, n*len(accuracyMeans()), worst, at)
+			if worst > c.limit {
+				t.Errorf("%s, %s: %v ulp at x = %x (seed %d)", c.name, reg.name, worst, at, accuracySeed)
 			}
 		}
 	}
