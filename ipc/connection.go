@@ -14,15 +14,11 @@ import (
 type stage int
 
 const (
-	greeting    stage = iota // waits for hello
-	attached                 // welcome was sent
-	quarantined              // hung up, but its process lives and may still store its cursor
+	greeting stage = iota // waits for hello
+	attached              // welcome was sent
+	severed               // hung up, but its process lives: it may come back, or store its cursor
 	gone
 )
-
-// exitTime is how long a process that has closed its sockets may take to end.
-// The kernel closes them a moment before it reports the end.
-const exitTime = 20 * time.Millisecond
 
 // connection is the server's end of one control connection.
 type connection struct {
@@ -167,66 +163,90 @@ func (c *connection) refuse(code proto.Code, position uint64, sentence string) {
 	c.release()
 }
 
-// hangUp ends a connection whose peer is gone, or is to be gone, and decides what
-// becomes of its slot.
+// cutTime is how long a reader in park mode goes on gating when its connection
+// ended without a goodbye although its process lives: a cut connection is no
+// death, and the reader comes back when it next sleeps.
+const cutTime = time.Second
+
+// hangUp ends a connection and decides what becomes of its reader's slot. A name
+// keeps it for the grace it asked for. A process in park mode that lives keeps it
+// for cutTime, and after that, since it may still store its cursor, keeps it from
+// others until it ends. Anybody else's slot is free at once.
 func (c *connection) hangUp() {
-	if c.stage == greeting || c.slot == noSlot {
+	if c.stage != attached || c.slot == noSlot {
 		c.release()
 		return
 	}
 	c.s.log.Info("reader left", "ring", c.s.name, "reader", c.label(), "pid", c.peer.pid, "goodbye", c.left)
-	if !c.left && !c.evicted && c.hello.Name != "" && c.hello.KeepMs > 0 {
-		c.keep()
+	alive := !c.left && c.hello.Wake == proto.WakePark && c.process != nil && !readable(c.process.fd, 0)
+	grace := c.keep()
+	if alive {
+		grace = max(grace, cutTime)
+	}
+	if c.left || c.evicted || grace == 0 {
+		c.part(alive)
 		return
 	}
-	if c.left || c.ended() {
-		c.free()
-		return
-	}
-	c.quarantine()
-}
-
-// keep lets the slot of a named reader gate on for the grace it asked for.
-func (c *connection) keep() {
+	l := &lostSlot{name: c.hello.Name, generation: c.hello.Generation, pid: c.peer.pid}
 	c.s.w.Lose(c.slot)
-	l := &lostSlot{name: c.hello.Name, generation: c.hello.Generation, pid: uint32(c.peer.pid)}
-	c.s.lose(c.slot, l, time.Duration(c.hello.KeepMs)*time.Millisecond)
+	c.s.lose(c.slot, l, grace)
+	if alive {
+		l.owner = c
+		c.sever()
+		return
+	}
 	c.release()
 }
 
-// free lets the slot go to the next reader.
-func (c *connection) free() {
+// keep is the grace that a named reader asked for.
+func (c *connection) keep() time.Duration {
+	if c.hello.Name == "" {
+		return 0
+	}
+	return time.Duration(c.hello.KeepMs) * time.Millisecond
+}
+
+// part gives the slot up, at once or when the process ends.
+func (c *connection) part(alive bool) {
+	if alive {
+		c.sever()
+		return
+	}
 	slot := c.slot
 	c.release()
 	c.s.w.Detach(slot)
 }
 
-// quarantine keeps a slot from being given to another reader while the process
-// that had it can still store to its cursor. It does not gate meanwhile.
-func (c *connection) quarantine() {
-	if !c.evicted {
-		c.evicted = true
-		c.s.w.Evict(c.slot)
-	}
-	c.stage = quarantined
+// sever closes the socket and leaves the process to be watched.
+func (c *connection) sever() {
+	c.stopStream()
+	c.stage = severed
 	c.s.loop.unwatch(c.watch)
 	c.sock.close()
-}
-
-// ended reports whether the peer's process has ended, or cannot store to the
-// reader table.
-func (c *connection) ended() bool {
-	return c.stream || c.process == nil || readable(c.process.fd, exitTime)
 }
 
 // processEnded is called when the peer's process has ended, even while another
 // one holds its end of the socket.
 func (c *connection) processEnded() {
-	if c.stage == quarantined {
-		c.free()
-		return
+	switch {
+	case c.stage == attached:
+		c.hangUp()
+	case c.evicted:
+		c.part(false)
+	case c.keep() > 0:
+		c.s.lost[c.slot].owner = nil
+		c.release()
+	default:
+		slot := c.slot
+		c.release()
+		c.s.forget(slot)
 	}
-	c.hangUp()
+}
+
+func (c *connection) stopStream() {
+	if c.stream && c.stage == attached {
+		c.s.countStreams(-1)
+	}
 }
 
 // release closes what belongs to the connection. The slot is not touched.
@@ -234,9 +254,7 @@ func (c *connection) release() {
 	if c.stage == gone {
 		return
 	}
-	if c.stream && (c.stage == attached || c.stage == quarantined) {
-		c.s.countStreams(-1)
-	}
+	c.stopStream()
 	c.stage = gone
 	delete(c.s.clients, c)
 	if c.slot != noSlot && c.s.bySlot[c.slot] == c {

@@ -11,6 +11,9 @@ import (
 	"github.com/ndring/ndring/ring"
 )
 
+// exitTime is how long a process that has closed its sockets may take to end.
+const exitTime = 20 * time.Millisecond
+
 // greet answers a hello with a welcome or a refusal.
 func (c *connection) greet(packet []byte) {
 	c.s.loop.stop(c.deadline)
@@ -102,15 +105,14 @@ func (c *connection) place() (got ring.Attached, resumed bool, refusal *proto.Re
 		return got, false, r
 	}
 	a := c.request()
-	if slot, l := c.s.lostSlotOf(h); l != nil {
+	if slot, l := c.s.lostSlotOf(c.peer.pid, h); l != nil {
 		position := h.Position
 		if h.Flags&proto.HelloReconnect == 0 {
 			position = c.s.table.Slot(slot).Cursor
 		}
 		got, err := c.s.w.Reattach(slot, l.generation, position, a)
 		if err == nil {
-			c.s.loop.stop(l.grace)
-			delete(c.s.lost, slot)
+			c.s.takeBack(slot)
 			return got, true, nil
 		}
 		c.s.log.Warn("reader cannot resume", "ring", c.s.name, "reader", c.label(), "error", err)
@@ -158,7 +160,7 @@ func (c *connection) nameInUse() *proto.Refusal {
 		return nil
 	}
 	for other := range c.s.clients {
-		if other == c || other.slot == noSlot || other.hello.Name != c.hello.Name || other.departed() {
+		if other == c || other.slot == noSlot || other.hello.Name != c.hello.Name || other.departed(c.peer.pid) {
 			continue
 		}
 		return &proto.Refusal{Code: proto.CodeNameInUse, Sentence: fmt.Sprintf("reader name %q is in use by pid %d", c.hello.Name, other.peer.pid)}
@@ -166,21 +168,30 @@ func (c *connection) nameInUse() *proto.Refusal {
 	return nil
 }
 
-// departed looks whether a reader's process has just ended, before the event for
-// it was served, and serves it.
-func (c *connection) departed() bool {
-	if c.process == nil || !readable(c.process.fd, 0) {
-		return c.stage == quarantined && c.process == nil
+// departed looks whether a reader's process has ended, before the event for it was
+// served, and serves it. A process that has hung up gets a moment to end: the kernel
+// closes its sockets just before it reports that.
+func (c *connection) departed(pid int) bool {
+	if c.stage == severed && c.peer.pid == pid {
+		return true // it comes back
+	}
+	var patience time.Duration
+	if c.stage == severed {
+		patience = exitTime
+	}
+	if c.process == nil || !readable(c.process.fd, patience) {
+		return false
 	}
 	c.processEnded()
 	return true
 }
 
-// lostSlotOf finds the slot kept for the reader: by name, or by slot and
-// generation when it reconnects.
-func (s *server) lostSlotOf(h *proto.Hello) (int, *lostSlot) {
+// lostSlotOf finds the slot kept for the reader of process pid: by slot and
+// generation when it reconnects, or by name.
+func (s *server) lostSlotOf(pid int, h *proto.Hello) (int, *lostSlot) {
 	if h.Flags&proto.HelloReconnect != 0 {
-		if l := s.lost[int(h.Slot)]; l != nil && l.generation == h.Generation && l.name == h.Name {
+		l := s.lost[int(h.Slot)]
+		if l != nil && l.generation == h.Generation && l.name == h.Name && (l.owner == nil || l.pid == pid) {
 			return int(h.Slot), l
 		}
 	}
@@ -195,13 +206,13 @@ func (s *server) lostSlotOf(h *proto.Hello) (int, *lostSlot) {
 	return noSlot, nil
 }
 
-// endQuarantine frees the slot of a reader that lost its connection, kept its
-// process and comes back: by asking for a new slot it says that it uses the old
+// endQuarantine frees the slot of a reader that was evicted while its connection
+// was cut, and comes back: by asking for another slot it says that it uses the old
 // one no more.
 func (s *server) endQuarantine(pid int, h *proto.Hello) {
 	c := s.bySlot[int(h.Slot)]
-	if c != nil && c.stage == quarantined && c.peer.pid == pid && c.hello.Generation == h.Generation {
-		c.free()
+	if c != nil && c.stage == severed && c.evicted && c.peer.pid == pid && c.hello.Generation == h.Generation {
+		c.part(false)
 	}
 }
 

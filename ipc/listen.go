@@ -113,7 +113,7 @@ func (w *Writer) start(st *store, cfg *WriterConfig) error {
 
 // serve opens the control socket and starts the server.
 func (w *Writer) serve(grace time.Duration) error {
-	s, err := newServer(w)
+	s, err := newServer(w, grace)
 	if err != nil {
 		if w.ring.Epoch() == 1 { // nobody can have known it
 			err = errors.Join(err, removeRing(w.dir, w.name))
@@ -121,7 +121,7 @@ func (w *Writer) serve(grace time.Duration) error {
 		return err
 	}
 	w.server, w.served = s, make(chan struct{})
-	s.inherit(grace)
+	s.inherit()
 	go func() {
 		defer close(w.served)
 		s.serve()
@@ -130,10 +130,10 @@ func (w *Writer) serve(grace time.Duration) error {
 }
 
 // newServer opens what the server needs. On an error nothing stays open.
-func newServer(w *Writer) (*server, error) {
+func newServer(w *Writer, grace time.Duration) (*server, error) {
 	s := &server{
 		dir: w.dir, name: w.name, id: w.store.segment.Identity(), w: w.ring, table: w.store.table, log: w.log,
-		bell: w.parker.bell, segment: -1, tableRead: -1, tableFull: -1,
+		bell: w.parker.bell, grace: grace, segment: -1, tableRead: -1, tableFull: -1,
 		clients: map[*connection]struct{}{}, bySlot: map[int]*connection{}, lost: map[int]*lostSlot{},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())

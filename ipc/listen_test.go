@@ -41,16 +41,23 @@ func dial(t *testing.T, name string, cfg ReaderConfig) *Reader {
 	return r
 }
 
-// publish writes frames from..to-1 of one float64, the number.
-func publish(t *testing.T, w *Writer, from, to int) {
-	t.Helper()
+// write commits frames from..to-1 of one float64, the number.
+func write(ctx context.Context, w *Writer, from, to int) error {
 	for n := from; n < to; n++ {
-		c, err := w.Claim(t.Context(), proto.F64, 1)
+		c, err := w.Claim(ctx, proto.F64, 1)
 		if err != nil {
-			t.Fatalf("frame %d: %v", n, err)
+			return fmt.Errorf("frame %d: %w", n, err)
 		}
 		c.Float64s()[0] = float64(n)
 		c.Commit()
+	}
+	return nil
+}
+
+func publish(t *testing.T, w *Writer, from, to int) {
+	t.Helper()
+	if err := write(t.Context(), w, from, to); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -148,20 +155,20 @@ func TestRecreate(t *testing.T) {
 func TestLeftoverForeign(t *testing.T) {
 	dir := testDir(t)
 	path := filepath.Join(dir, "x.ring")
-	write := func(b []byte) {
+	place := func(b []byte) {
 		t.Helper()
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	write(make([]byte, proto.IdentityBytes+proto.MinCapacityBytes))
+	place(make([]byte, proto.IdentityBytes+proto.MinCapacityBytes))
 	if _, err := Listen(t.Context(), "x", WriterConfig{Dir: dir}); !errors.Is(err, proto.ErrMagic) {
 		t.Errorf("zeros: error %v, want ErrMagic", err)
 	}
 	if _, err := os.Stat(path); err != nil {
 		t.Error(err)
 	}
-	write([]byte("short"))
+	place([]byte("short"))
 	w := listen(t, "x", WriterConfig{Dir: dir})
 	if w.Epoch() != 1 {
 		t.Errorf("epoch %d, want 1", w.Epoch())

@@ -5,6 +5,7 @@ package ipc
 import (
 	"bufio"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -38,6 +39,7 @@ type roleFlags struct {
 	spin      time.Duration
 	delay     time.Duration
 	wait      bool
+	zero      bool
 }
 
 func parseRole(name string, args []string) (*roleFlags, error) {
@@ -57,6 +59,7 @@ func parseRole(name string, args []string) (*roleFlags, error) {
 	f.IntVar(&f.stopAfter, "stop-after", -1, "")
 	f.BoolVar(&f.noClose, "no-close", false, "")
 	f.BoolVar(&f.wait, "wait", false, "")
+	f.BoolVar(&f.zero, "zero", false, "")
 	f.BoolVar(&f.verbose, "v", false, "")
 	return f, f.Parse(args)
 }
@@ -131,6 +134,10 @@ func roleRead(args []string) error {
 	var next uint64
 	resumed := r.Welcome().Flags&proto.WelcomeResumed != 0
 	for frame, err := range r.Frames(ctx) {
+		if f.zero && errors.Is(err, ErrEvicted) {
+			fmt.Println("failed evicted")
+			return nil
+		}
 		if err != nil {
 			return fmt.Errorf("after %d frames: %w", next, err)
 		}
@@ -138,7 +145,10 @@ func roleRead(args []string) error {
 			next, resumed = frame.Number(), false
 			fmt.Println("resumed", next)
 		}
-		if err := checkFrame(frame.Number(), next, frame.Float64s(), f.elements); err != nil {
+		if f.zero && frame.Number() != next {
+			return fmt.Errorf("frame %d came, want %d", frame.Number(), next)
+		}
+		if err := checkFrame(frame.Number(), next, frame.Float64s(), f.elements); err != nil && !f.zero {
 			return err
 		}
 		next++

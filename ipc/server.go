@@ -38,6 +38,7 @@ type server struct {
 	tableFull int       // writable, for readers in park mode
 	bell      *Doorbell // the writer's
 	welcome   uint32    // flags of every welcome
+	grace     time.Duration
 
 	clients  map[*connection]struct{}
 	bySlot   map[int]*connection
@@ -51,11 +52,12 @@ type server struct {
 	stopped  bool
 }
 
-// lostSlot is a slot whose reader died but may come back.
+// lostSlot is a slot whose reader is gone but may come back.
 type lostSlot struct {
 	name       string
 	generation uint32
-	pid        uint32
+	pid        int
+	owner      *connection // severed, its process alive; or nil
 	grace      *alarm
 }
 
@@ -136,7 +138,7 @@ func (s *server) sayClosed(c *connection) {
 // slot. The slot stays taken until the reader is gone.
 func (s *server) evict(slot int, generation uint32, code proto.Code) {
 	if l := s.lost[slot]; l != nil && l.generation == generation {
-		s.forget(slot) // nobody is there to acknowledge it
+		s.forget(slot)
 		return
 	}
 	if c := s.bySlot[slot]; c != nil && c.hello.Generation == generation && !c.evicted {
@@ -176,25 +178,43 @@ func (s *server) lose(slot int, l *lostSlot, grace time.Duration) {
 	s.lost[slot] = l
 }
 
-// forget frees a lost slot.
+// forget ends the wait for a lost slot's reader: the slot is free, or, while the
+// process that had it lives, gates no longer.
 func (s *server) forget(slot int) {
-	if l := s.lost[slot]; l != nil {
-		s.loop.stop(l.grace)
-		delete(s.lost, slot)
-		s.w.Detach(slot)
+	l := s.lost[slot]
+	if l == nil {
+		return
+	}
+	s.loop.stop(l.grace)
+	delete(s.lost, slot)
+	if l.owner != nil && l.owner.stage == severed {
+		l.owner.evicted = true
+		s.w.Evict(slot)
+		return
+	}
+	s.w.Detach(slot)
+}
+
+// takeBack hands a lost slot to its reader, which has returned.
+func (s *server) takeBack(slot int) {
+	l := s.lost[slot]
+	s.loop.stop(l.grace)
+	delete(s.lost, slot)
+	if l.owner != nil {
+		l.owner.release()
 	}
 }
 
 // inherit gives the readers of the epoch before a grace in which to return. It
 // reads the new table before anybody else has it.
-func (s *server) inherit(grace time.Duration) {
+func (s *server) inherit() {
 	for i := range s.table.Slots() {
 		v := s.table.Slot(i)
 		if v.State != proto.SlotLost {
 			continue
 		}
-		l := &lostSlot{name: v.Name, generation: v.Generation, pid: v.PID}
-		s.lose(i, l, max(grace, time.Duration(v.KeepMs)*time.Millisecond))
+		l := &lostSlot{name: v.Name, generation: v.Generation, pid: int(v.PID)}
+		s.lose(i, l, max(s.grace, time.Duration(v.KeepMs)*time.Millisecond))
 	}
 }
 

@@ -342,4 +342,3 @@ func TestForeignDoorbell(t *testing.T) {
 	}
 	bell.Ring() // returns although the counter is full
 }
-
