@@ -17,7 +17,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"time"
-	"unsafe"
 
 	"github.com/ndring/ndring/kernel"
 )
@@ -50,7 +49,7 @@ func measure(k kernel.Kernel, n int) [5]float64 {
 	for i := range x {
 		x[i] = 1 + 9*r.Float64()
 	}
-	cx, cy := (*C.double)(unsafe.Pointer(&x[0])), (*C.double)(unsafe.Pointer(&y[0]))
+	cx, cy := first(x), first(y)
 	candidates := [5]func(){
 		func() { k.Apply(y, x) },
 		func() { k.ApplyDelta(y, d, last, x) },
