@@ -34,7 +34,8 @@
 //	seqpacket_rtt     one message each way by blocking system calls, both
 //	                  sides sleeping, on one CPU and on two
 //	slot_ring_rate    frames of one cache line through a ring that is nothing
-//	                  but slots: no ring in Go has a higher small-frame rate
+//	                  but slots, committed by a release store: what a Go
+//	                  ring can be held against for small frames
 //	shared_fill_sum   buffers filled on one core and summed on another
 //	shared_copy       the same, copied in and out: what a transport that
 //	                  copies at both ends can reach
@@ -43,7 +44,7 @@
 // lie in its own cache when it stores to them. While it is mostly empty the
 // reader waits on the very line the writer fills and takes it away in between,
 // which costs several times as much as the frame. To be a ceiling, the floor
-// avoids the second: the writer prefetches for ownership eight slots ahead,
+// makes the second rarer: the writer prefetches for ownership eight slots ahead,
 // and after a look in vain the reader stays off the line for a while.
 //
 // # Statistics
@@ -57,7 +58,10 @@
 // # Caveats
 //
 // A floor is one in Go: calls into assembly pass arguments on the stack and
-// cannot be inlined, so a C program does better on slot_ring_rate. With -tags
+// cannot be inlined, which C, or a commit by a plain store that the Go memory
+// model does not allow, saves on slot_ring_rate. That rate falls into either
+// regime by chance; compare spreads before medians. A machine that does other
+// work spoils whatever spins, floors and figures alike. With -tags
 // noasm the floors use sync/atomic and are no limits to anything. On a
 // virtual machine the wake-up of an idle CPU dominates seqpacket_rtt_two_cpus.
 // Sides pinned to one CPU run with GOMAXPROCS=1, as the Go runtime counts.
