@@ -50,9 +50,10 @@
 // end of the peer's process as its pidfd tells it, which also catches a process
 // whose child holds the socket open.
 //
-//   - An unnamed reader stops gating at once. If its process has not ended, its
-//     slot is not given to another until it has, since it could still store to
-//     the cursor.
+//   - An unnamed reader stops gating at once. If it parks and its process lives,
+//     the connection was merely cut: the reader gates on for a second, in which it
+//     may come back, and after that nobody else gets its slot until the process
+//     ends, since it could still store to the cursor.
 //   - A named reader that asked for it gates on for its grace (ReaderConfig.Keep).
 //     Whoever comes back under that name takes the slot up where it was.
 //   - A reader that is evicted learns of it by a note, by its slot's state and by

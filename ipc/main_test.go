@@ -102,25 +102,37 @@ type process struct {
 	ended bool
 }
 
-// spawn starts a role.
-func spawn(t testing.TB, role string, args ...string) *process {
+// prepare makes a process that will play a role.
+func prepare(t testing.TB, role string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, cmd: exec.Command("/proc/self/exe", args...)}
 	p.cmd.Env = append(os.Environ(), roleVar+"="+role)
 	p.cmd.Stderr = &p.errs
+	return p
+}
+
+// spawn starts a role.
+func spawn(t testing.TB, role string, args ...string) *process {
+	t.Helper()
+	p := prepare(t, role, args...)
+	p.start()
+	return p
+}
+
+func (p *process) start() {
+	p.t.Helper()
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
 	if p.input, err = p.cmd.StdinPipe(); err != nil {
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
 	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
 	p.lines = bufio.NewScanner(out)
-	t.Cleanup(p.kill)
-	return p
+	p.t.Cleanup(p.kill)
 }
 
 // expect reads lines until one starts with prefix and returns the rest of it.

@@ -19,6 +19,10 @@ import (
 var roles = map[string]func([]string) error{
 	"write": roleWrite,
 	"read":  roleRead,
+	"lock":  roleLock,
+
+	"nospace": roleNoSpace,
+	"cgroup":  roleControlGroup,
 }
 
 type roleFlags struct {

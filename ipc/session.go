@@ -224,8 +224,13 @@ func (s *session) adoptTable(f *os.File, how access) error {
 	if s.tableMap, err = mapFile(f, size, how); err != nil {
 		return err
 	}
-	s.table, err = ring.OpenTable(s.tableMap.mem, id)
-	return err
+	if s.table, err = ring.OpenTable(s.tableMap.mem, id); err != nil {
+		return err
+	}
+	if epoch := s.table.Epoch(); epoch != s.welcome.Epoch {
+		return fmt.Errorf("reader table of epoch %d, the welcome says %d: %w", epoch, s.welcome.Epoch, ErrHandshake)
+	}
+	return nil
 }
 
 // adoptBells replaces the parker's bell, which only its context rang so far, by
