@@ -121,8 +121,12 @@ var le = binary.LittleEndian
 
 // Complete derives what a writer leaves open: PayloadLen, ExtShape, and the
 // strides of a C-order array. With ExtStrides the strides given are checked and
-// PayloadLen is what they reach. The error wraps ErrShape.
+// PayloadLen is what they reach. What it accepts, decoders accept. Errors wrap
+// ErrShape, or ErrHeader for unknown flags.
 func (h *Header) Complete() error {
+	if h.Flags&^flagsKnown != 0 || h.ExtFlags&^uint8(extKnown) != 0 {
+		return fmt.Errorf("unknown flags %#x or extension flags %#x: %w", h.Flags, h.ExtFlags, ErrHeader)
+	}
 	if !h.DType.Valid() {
 		return fmt.Errorf("dtype code %d: %w", h.DType, ErrShape)
 	}
