@@ -33,7 +33,9 @@ TEXT ·loadFence(SB), NOSPLIT, $0-0
 	RET
 
 // func pause(n int)
-TEXT ·pause(SB), NOSPLIT, $0-8
+// The frame is there for the stack check in its prologue, by which a spinning
+// goroutine can be preempted.
+TEXT ·pause(SB), 0, $128-8
 	MOVQ n+0(FP), CX
 loop:
 	PAUSE
@@ -42,7 +44,7 @@ loop:
 	RET
 
 // func pauseWhile(p *uint64, old uint64, n int) uint64
-TEXT ·pauseWhile(SB), NOSPLIT, $0-32
+TEXT ·pauseWhile(SB), 0, $128-32
 	MOVQ p+0(FP), DI
 	MOVQ old+8(FP), DX
 	MOVQ n+16(FP), CX

@@ -29,7 +29,9 @@ TEXT ·loadFence(SB), NOSPLIT, $0-0
 	RET
 
 // func pause(n int)
-TEXT ·pause(SB), NOSPLIT, $0-8
+// The frame is there for the stack check in its prologue, by which a spinning
+// goroutine can be preempted.
+TEXT ·pause(SB), 0, $128-8
 	MOVD n+0(FP), R1
 loop:
 	YIELD
@@ -38,7 +40,7 @@ loop:
 	RET
 
 // func pauseWhile(p *uint64, old uint64, n int) uint64
-TEXT ·pauseWhile(SB), NOSPLIT, $0-32
+TEXT ·pauseWhile(SB), 0, $128-32
 	MOVD p+0(FP), R0
 	MOVD old+8(FP), R1
 	MOVD n+16(FP), R2
