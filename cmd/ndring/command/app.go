@@ -44,26 +44,28 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintf(stderr, "ndring: %v\n", err)
 	var usage usageError
-	if errors.As(err, &usage) {
+	var check checkError
+	switch {
+	case errors.As(err, &usage):
 		return exitUsage
+	case errors.As(err, &check):
+		return check.code
 	}
 	return exitFailure
 }
 
 func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 	return &cli.App{
-		Name:                 "ndring",
-		Usage:                "zero-copy N-dimensional array streams between processes",
-		HideVersion:          true,
-		EnableBashCompletion: true,
-		Reader:               stdin,
-		Writer:               stdout,
-		ErrWriter:            stderr,
-		ExitErrHandler:       func(*cli.Context, error) {}, // Main prints and chooses the code
-		OnUsageError:         func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
-		CommandNotFound:      nil,
-		Action:               noCommand,
-		Commands:             commands(),
+		Name:           "ndring",
+		Usage:          "zero-copy N-dimensional array streams between processes",
+		HideVersion:    true,
+		Reader:         stdin,
+		Writer:         stdout,
+		ErrWriter:      stderr,
+		ExitErrHandler: func(*cli.Context, error) {}, // Main prints and chooses the code
+		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
+		Action:         noCommand,
+		Commands:       commands(),
 	}
 }
 

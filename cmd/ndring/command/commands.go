@@ -8,6 +8,7 @@ func commands() []*cli.Command {
 		produceCommand(),
 		stageCommand(),
 		consumeCommand(),
+		inspectCommand(),
 		lsCommand(),
 		gcCommand(),
 		versionCommand(),

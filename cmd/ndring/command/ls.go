@@ -4,10 +4,9 @@ import (
 	"fmt"
 	"text/tabwriter"
 
+	"github.com/ndring/ndring/cmd/ndring/inspection"
 	"github.com/ndring/ndring/cmd/ndring/quantity"
-	"github.com/ndring/ndring/cmd/ndring/render"
 	"github.com/ndring/ndring/ipc"
-	"github.com/ndring/ndring/proto"
 	"github.com/urfave/cli/v2"
 )
 
@@ -40,7 +39,7 @@ func ls(c *cli.Context) error {
 	for _, r := range rings {
 		l := listed{Name: r.Name, Alive: r.Alive, WriterPID: r.WriterPID, Bytes: r.Bytes}
 		if r.Identity != nil {
-			l.Schema = schemaText(r.Identity.Schema)
+			l.Schema = inspection.Schema(r.Identity.Schema)
 		}
 		if r.Err != nil {
 			l.Error = r.Err.Error()
@@ -71,17 +70,4 @@ func printRings(c *cli.Context, all []listed) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", l.Name, quantity.Bytes(l.Bytes), l.Schema, writer)
 	}
 	return w.Flush()
-}
-
-// schemaText is what every frame of a ring must be.
-func schemaText(s proto.Schema) string {
-	dtype := "any dtype"
-	if s.DType != 0 {
-		dtype = s.DType.String()
-	}
-	if s.NDim > proto.MaxDims {
-		return dtype + "[…]"
-	}
-	text := dtype + render.Shape(s.Shape[:s.NDim])
-	return text
 }

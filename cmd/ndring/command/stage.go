@@ -19,6 +19,7 @@ import (
 	"github.com/ndring/ndring/proto"
 	"github.com/ndring/ndring/proto/nd"
 	"github.com/ndring/ndring/proto/npy"
+	"github.com/ndring/ndring/ring"
 	"github.com/urfave/cli/v2"
 )
 
@@ -147,7 +148,7 @@ func runStage(c *cli.Context) error {
 func process(c *cli.Context, out *ipc.Writer, inputs []*ipc.Reader, cfg stage.Config) error {
 	sources := make([]stage.Source, len(inputs))
 	for i, in := range inputs {
-		sources[i] = in
+		sources[i] = primaries{in}
 	}
 	s, err := stage.New(out, cfg, sources...)
 	if err == nil && out.Epoch() > 1 {
@@ -163,6 +164,19 @@ func process(c *cli.Context, out *ipc.Writer, inputs []*ipc.Reader, cfg stage.Co
 	p.stop()
 	err = errors.Join(err, closeRing(c, out))
 	return reportStage(c, out.Name(), s, p, err)
+}
+
+// primaries reads a ring without its DELTA frames: behind another stage, each
+// PRIMARY is what this one continues.
+type primaries struct{ *ipc.Reader }
+
+func (p primaries) Next(ctx context.Context) (*ring.Frame, error) {
+	for {
+		f, err := p.Reader.Next(ctx)
+		if err != nil || f.Kind() != proto.KindData || f.Header().Role != proto.RoleDelta {
+			return f, err
+		}
+	}
 }
 
 // resume takes up what an earlier life of the stage left in the output ring.
