@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ndring/ndring/proto"
 )
 
 // Check that a killed reader stops gating: a writer that it blocked goes on.
@@ -130,4 +132,31 @@ func TestNamedReaderForgotten(t *testing.T) {
 	first.expect("stopped")
 	first.kill()
 	write.wait() // is blocked by n until its grace is over
+}
+
+// Check that a reader that is busy with what it has reconnects to a new writer at
+// once, and not only when it runs dry, long after its grace.
+func TestBusyReaderReconnects(t *testing.T) {
+	dir := testDir(t)
+	write := spawn(t, "write", "-dir", dir, "-capacity", "1048576", "-count", "1000", "-no-close")
+	write.expect("written")
+	for _, wake := range []proto.Wake{proto.WakePark, proto.WakeStream} {
+		r := dial(t, "x", ReaderConfig{Dir: dir, Wake: wake})
+		for range 2 {
+			if _, err := r.Next(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		epoch := r.Epoch()
+		write.kill()
+		write = spawn(t, "write", "-dir", dir, "-capacity", "1048576", "-count", "1000", "-no-close")
+		write.expect("written")
+		f, err := r.Next(t.Context())
+		if err != nil || f.Number() != 2 || r.Epoch() != epoch+1 {
+			t.Errorf("frame %v, %v in epoch %d, want number 2 in epoch %d", f, err, r.Epoch(), epoch+1)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
 }

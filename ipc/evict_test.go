@@ -163,3 +163,22 @@ func TestConnectionCutForLong(t *testing.T) {
 		}
 	}
 }
+
+// Check that the slot of an evicted reader that hangs up, while its process lives,
+// is not given to another.
+func TestEvictedSlotKept(t *testing.T) {
+	dir := testDir(t)
+	w := listen(t, "x", WriterConfig{Dir: dir, Slots: 1})
+	r := dial(t, "x", ReaderConfig{Dir: dir, EvictAfter: time.Millisecond})
+	publish(t, w, 0, 5000)
+	until(t, "the eviction is counted", func() bool { return w.State().Evictions == 1 })
+	cut(t, r)
+	for range 3 { // the first is served after the hang-up at the latest
+		if _, err := Dial(t.Context(), "x", ReaderConfig{Dir: dir}); !errors.Is(err, ErrRefused) {
+			t.Errorf("the slot of a living process was let again: %v", err)
+		}
+	}
+	if _, err := r.Next(t.Context()); !errors.Is(err, ErrEvicted) {
+		t.Errorf("error %v, want ErrEvicted", err)
+	}
+}

@@ -226,8 +226,57 @@ func TestSilentClient(t *testing.T) {
 	}
 }
 
-// Check that a reader that never reads its socket does not hold up the writer, and
-// gets the newest position once it does.
+// Check that a note that finds no room is kept, replaced by a newer one, and sent
+// once there is room.
+func TestOutbox(t *testing.T) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, socketType, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, to := &socket{fd: pair[0]}, &socket{fd: pair[1]}
+	defer from.close()
+	defer to.close()
+	out := outbox{sock: from}
+	last := uint64(0)
+	offer := func(place int, kind proto.MessageType) {
+		t.Helper()
+		last += proto.LineBytes
+		if err := out.offer(place, proto.Note{Type: kind, Position: last}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for out.empty() {
+		offer(placePublished, proto.MsgPublished)
+	}
+	offer(placePublished, proto.MsgPublished)
+	published := last
+	offer(placeClosed, proto.MsgClosed)
+	got := uint64(0)
+	for _, want := range []struct {
+		kind     proto.MessageType
+		position uint64
+	}{{proto.MsgPublished, published}, {proto.MsgClosed, last}} {
+		for got != want.position {
+			if err := out.flush(); err != nil {
+				t.Fatal(err)
+			}
+			said, err := hear(t, to, want.kind)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n, err := proto.DecodeNote(said)
+			if err != nil || n.Position < got {
+				t.Fatalf("note %+v after position %d (%v)", n, got, err)
+			}
+			got = n.Position
+		}
+	}
+	if !out.empty() {
+		t.Error("something was kept")
+	}
+}
+
+// Check that an observer that never reads its socket does not hold up the writer.
 func TestDeafClient(t *testing.T) {
 	dir := testDir(t)
 	w := listen(t, "x", WriterConfig{Dir: dir, FreeRun: true})
