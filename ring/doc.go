@@ -35,10 +35,12 @@
 // lowest cursor of the lossless readers: the next commit word belongs to what is
 // written. Until a first lossless reader came, the gate stands at the start.
 //
-// The writer never stores at or beyond limit, a shared word that only grows. It
-// raises limit first (SYNC: limit), with a full fence, then reads the cursors
-// again; whoever attaches stores a cursor first and reads limit afterwards. One of
-// the two sees the other. Whatever anybody read at P was intact if limit <=
+// The writer never stores at or beyond limit, a shared word that only grows. Before
+// it raises it, it announces the limit it means (SYNC: limit) and reads the cursors
+// again; the writer's process, which attaches readers, stores a cursor first and
+// reads what is meant afterwards. One of the two sees the other, so limit never
+// passes the cursor of a reader that gates by more than the capacity. A full fence
+// parts limit and the stores it allows. Whatever anybody read at P was intact if limit <=
 // P+capacity holds after the reading: the one check of observers, evicted
 // readers, views and inspection.
 //

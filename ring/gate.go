@@ -68,30 +68,47 @@ func (w *Writer) dismiss(i int, why proto.Code) {
 	}
 }
 
-// raise makes room up to need. SYNC: limit: the new limit is stored before the
-// cursors are read again, and nothing is written below it until every cursor
-// allows it.
+// raise makes room up to need, and a little more if there is room for it already. A
+// reader that attaches meanwhile, further back, makes it look at the gate again.
 func (w *Writer) raise(ctx context.Context, need uint64) error {
-	gate, err := w.awaitGate(ctx, need-w.seg.capacity)
-	if err != nil {
-		return err
+	for {
+		gate, err := w.awaitGate(ctx, need-w.seg.capacity)
+		if err != nil {
+			return err
+		}
+		gate = w.lingerAtGate(gate, need)
+		limit := min64(need+w.seg.capacity/proto.LimitDivisor, gate+w.seg.capacity, need)
+		if w.prove(limit, gate) {
+			return nil
+		}
 	}
-	gate = w.lingerAtGate(gate, need)
+}
+
+// prove moves the limit to limit, or to the shared one if that is higher and gate
+// allows it, and reports whether it could. SYNC: limit: the limit meant is announced
+// before the cursors are read once more, and shared after that; so the shared limit
+// is never further than the capacity from the cursor of a reader that gates, and
+// what an attaching reader relies on stays.
+func (w *Writer) prove(limit, gate uint64) bool {
 	word := w.seg.words.word(proto.WrLimit)
 	shared := atomic.LoadUint64(word)
-	limit := min64(need+w.seg.capacity/proto.LimitDivisor, gate+w.seg.capacity, need)
+	if int64(limit-shared) < 0 && int64(shared-(gate+w.seg.capacity)) <= 0 {
+		limit = shared
+	}
+	if int64(limit-shared) > 0 {
+		w.meant.Store(limit)
+	}
+	if gate, _ := w.gate(); int64(gate+w.seg.capacity-limit) < 0 {
+		w.meant.Store(shared)
+		return false
+	}
 	if int64(limit-shared) > 0 {
 		w.keepTail(limit)
 		atomic.StoreUint64(word, limit)
 		fence()
-	} else if int64(shared-(gate+w.seg.capacity)) <= 0 {
-		limit = shared
-	}
-	if _, err := w.awaitGate(ctx, limit-w.seg.capacity); err != nil {
-		return err
 	}
 	w.lim = limit
-	return nil
+	return true
 }
 
 // keepTail stores the tail if the frame at the shared one is given up by limit:

@@ -70,7 +70,7 @@ func (w *Writer) Attach(a Attach) (Attached, error) {
 			return Attached{}, err
 		}
 		w.gateAt(i, generation, start)
-		limit := atomic.LoadUint64(w.seg.words.word(proto.WrLimit)) // SYNC: limit
+		limit := w.meant.Load() // SYNC: limit
 		if int64(limit-start) <= int64(w.seg.capacity) {
 			got.Start = start
 			break
@@ -80,7 +80,8 @@ func (w *Writer) Attach(a Attach) (Attached, error) {
 	return got, nil
 }
 
-// gateAt stores the cursor on the reader's behalf, then makes it count.
+// gateAt stores the cursor on the reader's behalf, then makes it count. The writer
+// may have gone to sleep for an earlier choice of start.
 func (w *Writer) gateAt(i int, generation uint32, start uint64) {
 	s := &w.slots[i]
 	s.start.Store(start)
@@ -89,6 +90,7 @@ func (w *Writer) gateAt(i int, generation uint32, start uint64) {
 	atomic.StoreUint64(w.table.slotWord(i, proto.SlParked), 0)
 	s.active.Store(generation)
 	fence() // SYNC: limit
+	w.ringIfWanted(start)
 }
 
 func (w *Writer) occupy(i int, a Attach, got Attached) {
@@ -124,8 +126,7 @@ func (w *Writer) freeSlot() int {
 // startOf chooses where a new reader begins and fills in what history there is.
 func (w *Writer) startOf(a Attach, got *Attached) (uint64, error) {
 	tail := w.seg.committed(w.Position())
-	limit := atomic.LoadUint64(w.seg.words.word(proto.WrLimit))
-	floor := limit - w.seg.capacity
+	floor := w.meant.Load() - w.seg.capacity
 	got.Tail, got.Oldest = tail, w.seg.boundary(floor, tail)
 	got.Newer = got.Oldest != w.seg.id.Start
 	switch a.Start {

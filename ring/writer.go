@@ -42,7 +42,8 @@ type Writer struct {
 	group    Group
 
 	slots   []slot
-	sawAny  atomic.Bool // a first lossless reader came, or none is waited for
+	meant   atomic.Uint64 // the shared limit, or the higher one about to be proven
+	sawAny  atomic.Bool   // a first lossless reader came, or none is waited for
 	pub     atomic.Uint64
 	follow  atomic.Pointer[Follower]
 	table   *Table
@@ -85,6 +86,7 @@ func NewWriter(seg *Segment, table *Table, cfg WriterConfig) (*Writer, error) {
 	w.like.size = noSize
 	w.fenced.Store(!cfg.Asymmetric)
 	w.pub.Store(end)
+	w.meant.Store(state.Limit)
 	w.setRoom()
 	w.sawAny.Store(cfg.FreeRun || state.Flags&proto.WriterSawReader != 0)
 	w.adopt(cfg.Recovered)
