@@ -14,7 +14,7 @@ const noSlot = -1
 // gate is the lowest cursor of the readers that gate, and its slot. A cursor that
 // goes back, passes the writer or leaves the lines costs its reader the gate.
 func (w *Writer) gate() (uint64, int) {
-	if !w.sawAny.Load() {
+	if !w.sawAny.Load() && !w.cfg.FreeRun {
 		return w.firstGate(), noSlot
 	}
 	lowest, slowest := w.pos, noSlot
@@ -62,7 +62,9 @@ func (w *Writer) accept(i int, cursor uint64) bool {
 // Evict.
 func (w *Writer) dismiss(i int, why proto.Code) {
 	s := &w.slots[i]
-	s.active.CompareAndSwap(s.seen, 0)
+	if !s.active.CompareAndSwap(s.seen, 0) {
+		return // the slot is another reader's by now
+	}
 	if w.cfg.OnEvict != nil {
 		w.cfg.OnEvict(i, why)
 	}
@@ -147,7 +149,7 @@ func (w *Writer) awaitGate(ctx context.Context, wanted uint64) (uint64, error) {
 		return gate, nil
 	}
 	if w.policy == proto.PolicyDropNewest {
-		atomic.AddUint64(w.seg.words.word(proto.WrDropped), 1)
+		w.countDropped(1)
 		return 0, ErrDropped
 	}
 	if gate, ok, err := w.spinGate(ctx, wanted); ok || err != nil {
@@ -165,6 +167,10 @@ func (w *Writer) awaitGate(ctx context.Context, wanted uint64) (uint64, error) {
 		}
 		w.evictStuck(wanted)
 	}
+}
+
+func (w *Writer) countDropped(frames uint64) {
+	atomic.AddUint64(w.seg.words.word(proto.WrDropped), frames)
 }
 
 // spinGate polls the cursors with long pauses, which leave the reader its line.

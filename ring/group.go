@@ -2,6 +2,7 @@ package ring
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/ndring/ndring/proto"
@@ -36,6 +37,9 @@ func (w *Writer) ClaimGroup(ctx context.Context, heads []proto.Header) (*Group, 
 		return nil, fmt.Errorf("claim group: %w", err)
 	}
 	at, err := w.reserve(ctx, g.size)
+	if errors.Is(err, ErrDropped) {
+		w.countDropped(uint64(len(heads) - 1)) // reserve counted one
+	}
 	if err != nil {
 		return nil, err
 	}

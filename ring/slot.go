@@ -147,7 +147,7 @@ func (w *Writer) Reattach(i int, generation uint32, position uint64, a Attach) (
 		return Attached{}, fmt.Errorf("slot %d of %d: %w", i, len(w.slots), ErrSlot)
 	}
 	s := &w.slots[i]
-	if s.info.State != proto.SlotLost || s.info.Generation != generation {
+	if s.info.State != proto.SlotLost || s.info.Generation != generation || s.active.Load() == 0 {
 		return Attached{}, fmt.Errorf("slot %d is of generation %d and in state %d, asked for generation %d: %w", i, s.info.Generation, s.info.State, generation, ErrSlot)
 	}
 	tail := w.seg.committed(w.Position())

@@ -43,7 +43,7 @@ type Writer struct {
 
 	slots   []slot
 	meant   atomic.Uint64 // the shared limit, or the higher one about to be proven
-	sawAny  atomic.Bool   // a first lossless reader came, or none is waited for
+	sawAny  atomic.Bool   // a first lossless reader came
 	pub     atomic.Uint64
 	follow  atomic.Pointer[Follower]
 	table   *Table
@@ -88,7 +88,7 @@ func NewWriter(seg *Segment, table *Table, cfg WriterConfig) (*Writer, error) {
 	w.pub.Store(end)
 	w.meant.Store(state.Limit)
 	w.setRoom()
-	w.sawAny.Store(cfg.FreeRun || state.Flags&proto.WriterSawReader != 0)
+	w.sawAny.Store(state.Flags&proto.WriterSawReader != 0)
 	w.adopt(cfg.Recovered)
 	w.announceEpoch(state)
 	return w, nil
