@@ -15,7 +15,7 @@ func flagsFirst(commands []*cli.Command, args []string) ([]string, error) {
 		return args, nil
 	}
 	cmd := find(commands, args[1])
-	if cmd == nil {
+	if cmd == nil || cmd.SkipFlagParsing {
 		return args, nil
 	}
 	flags, rest := []string{}, []string{}

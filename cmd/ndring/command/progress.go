@@ -71,6 +71,32 @@ func (p *progress) line(frames uint64, rate float64) string {
 	return line
 }
 
+// follow keeps the counts up to date from elsewhere until the returned function is
+// called; add must not be used then.
+func (p *progress) follow(count func() (frames, bytes uint64)) (stop func()) {
+	done, ended := make(chan struct{}), make(chan struct{})
+	update := func() {
+		frames, bytes := count()
+		p.frames.Store(frames)
+		p.bytes.Store(bytes)
+	}
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(progressInterval)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				update()
+				return
+			case <-tick.C:
+				update()
+			}
+		}
+	}()
+	return func() { close(done); <-ended }
+}
+
 // stop removes the line from the terminal.
 func (p *progress) stop() {
 	p.once.Do(func() { close(p.done) })

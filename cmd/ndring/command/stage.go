@@ -158,7 +158,12 @@ func process(c *cli.Context, out *ipc.Writer, inputs []*ipc.Reader, cfg stage.Co
 		return errors.Join(err, closeRing(c, out))
 	}
 	p := startProgress(c, 0, func() string { return blockedNote(out) })
-	counted := countStage(p, s)
+	counted := p.follow(func() (frames, bytes uint64) {
+		for _, in := range s.Stats() {
+			frames, bytes = frames+in.Frames, bytes+in.Position
+		}
+		return frames, bytes
+	})
 	err = s.Run(c.Context)
 	counted()
 	p.stop()
@@ -187,34 +192,6 @@ func resume(ctx context.Context, s *stage.Stage, out *ipc.Writer) error {
 	}
 	defer snapshot.Close()
 	return s.Resume(ctx, snapshot.Segment)
-}
-
-// countStage keeps the progress line up to date until the returned function is
-// called.
-func countStage(p *progress, s *stage.Stage) (stop func()) {
-	done, ended := make(chan struct{}), make(chan struct{})
-	update := func() {
-		var frames uint64
-		for _, in := range s.Stats() {
-			frames += in.Frames
-		}
-		p.frames.Store(frames)
-	}
-	go func() {
-		defer close(ended)
-		tick := time.NewTicker(progressInterval)
-		defer tick.Stop()
-		for {
-			select {
-			case <-done:
-				update()
-				return
-			case <-tick.C:
-				update()
-			}
-		}
-	}()
-	return func() { close(done); <-ended }
 }
 
 func reportStage(c *cli.Context, out string, s *stage.Stage, p *progress, err error) error {

@@ -45,7 +45,9 @@ func describe(h *proto.Header, lost uint64) Header {
 		d.Strides = append([]int64{}, h.Strides[:h.NDim]...)
 	}
 	if h.ExtFlags&proto.ExtStream != 0 {
-		d.Role = Role(h.Role)
+		if h.Kind == proto.KindData {
+			d.Role = Role(h.Role)
+		}
 		stream, sequence := h.Stream, h.Sequence
 		d.Stream, d.Sequence = &stream, &sequence
 	}
