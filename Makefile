@@ -71,6 +71,14 @@ race: need-go ## every test under the race detector (needs gcc)
 lint: need-go ## gofmt, vet (also noasm and arm64), staticcheck, house rules
 	@.ci/lint
 
+.PHONY: generate
+generate: need-go ## write the C and Python constants from the Go source of the contract
+	$(GO) generate ./proto/gen
+
+.PHONY: conformance
+conformance: need-go ## vectors and live matrix, every language against every other
+	$(GO) test -timeout $(TIMEOUT) $(TESTFLAGS) ./proto/... ./cmd/ndring/conformance/...
+
 .PHONY: fuzz
 fuzz: need-go ## every fuzz target, FUZZTIME each
 	@.ci/fuzz $(FUZZTIME)
@@ -84,7 +92,7 @@ bench: build ## measure ndring and this machine's limits in one run
 bench-smoke: need-go ## run every Go benchmark once, to see that it runs
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout $(TIMEOUT) $(packages)
 
-# peerbench, conformance, torture, model and nightly-fuzz stand here as soon as
+# peerbench, torture, model and nightly-fuzz stand here as soon as
 # the command they call exists: .PHONY, need-go or build before it, one ## line.
 
 ##@ Other
