@@ -15,7 +15,7 @@ import (
 // One process listens and writes arrays in place; another one, or as here another
 // goroutine, dials and reads them where they are.
 func Example() {
-	dir, err := os.MkdirTemp("/dev/shm", "ndring-test-")
+	dir, err := os.MkdirTemp("/dev/shm", "ndring-example-")
 	if err != nil {
 		log.Fatal(err)
 	}

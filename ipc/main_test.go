@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 func census() map[string]int {
 	fds, _ := os.ReadDir("/proc/self/fd")
 	maps, _ := os.ReadFile("/proc/self/maps")
-	left, _ := filepath.Glob("/dev/shm/ndring-test-*")
+	left, _ := filepath.Glob(fmt.Sprintf("/dev/shm/ndring-ipc-%d-*", os.Getpid()))
 	eventfds := 0
 	for _, fd := range fds {
 		if to, _ := os.Readlink("/proc/self/fd/" + fd.Name()); strings.Contains(to, "[eventfd]") {
@@ -84,7 +84,7 @@ func compareCensus(before map[string]int) int {
 // testDir is a private ring directory that is gone after the test.
 func testDir(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "ndring-test-")
+	dir, err := os.MkdirTemp("/dev/shm", fmt.Sprintf("ndring-ipc-%d-", os.Getpid()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,8 @@ import (
 var roles = map[string]func([]string) error{
 	"write": roleWrite,
 	"read":  roleRead,
+	"drain": roleDrain,
+	"echo":  roleEcho,
 	"lock":  roleLock,
 
 	"nospace": roleNoSpace,
@@ -27,6 +29,7 @@ var roles = map[string]func([]string) error{
 
 type roleFlags struct {
 	*flag.FlagSet
+	ctx       context.Context
 	dir, ring string
 	count     int
 	elements  int
@@ -47,7 +50,7 @@ type roleFlags struct {
 }
 
 func parseRole(name string, args []string) (*roleFlags, error) {
-	f := &roleFlags{FlagSet: flag.NewFlagSet(name, flag.ContinueOnError)}
+	f := &roleFlags{FlagSet: flag.NewFlagSet(name, flag.ContinueOnError), ctx: context.Background()}
 	f.StringVar(&f.dir, "dir", "", "")
 	f.StringVar(&f.ring, "ring", "x", "")
 	f.IntVar(&f.count, "count", 0, "")
@@ -73,6 +76,18 @@ func (f *roleFlags) logger() *slog.Logger {
 		return nil
 	}
 	return slog.New(slog.NewTextHandler(os.Stderr, nil))
+}
+
+// dial attaches the reader that the flags describe.
+func (f *roleFlags) dial() (*Reader, error) {
+	cfg := ReaderConfig{
+		Dir: f.dir, Name: f.reader, Keep: f.keep, EvictAfter: f.evict, RestartWait: f.restart,
+		Logger: f.logger(), Spin: f.spin,
+	}
+	if f.wake == "stream" {
+		cfg.Wake = proto.WakeStream
+	}
+	return Dial(f.ctx, f.ring, cfg)
 }
 
 // valueOf is element i of frame n.
@@ -122,15 +137,8 @@ func roleRead(args []string) error {
 	if err != nil {
 		return err
 	}
-	cfg := ReaderConfig{
-		Dir: f.dir, Name: f.reader, Keep: f.keep, EvictAfter: f.evict, RestartWait: f.restart,
-		Logger: f.logger(), Spin: f.spin,
-	}
-	if f.wake == "stream" {
-		cfg.Wake = proto.WakeStream
-	}
-	ctx := context.Background()
-	r, err := Dial(ctx, f.ring, cfg)
+	ctx := f.ctx
+	r, err := f.dial()
 	if err != nil {
 		return err
 	}

@@ -85,7 +85,7 @@ func (c *computer) answerLarge(n int) error {
 	} else {
 		c.size(n / proto.SeedItemBytes)
 		p := bytesOf(c.x)
-		if err := c.readPayload(p, copy(p, c.takePart())); err != nil {
+		if err := c.readPayload(p, copy(p, c.takePart()), n); err != nil {
 			return err
 		}
 		c.bridge.tally.direct.Add(1)

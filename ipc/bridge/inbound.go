@@ -176,20 +176,20 @@ func (s *stream) consume(n int) []byte {
 	return s.in.block.b[at : at+n]
 }
 
-// readPayload reads on until p is full, have bytes of it being there. Each 64 KiB
-// have their own time.
-func (s *stream) readPayload(p []byte, have int) error {
+// readPayload reads on until p is full, have bytes of it being there, for a chunk
+// of n bytes. Each 64 KiB have their own time.
+func (s *stream) readPayload(p []byte, have, n int) error {
 	mark := have
 	s.in.armedFor = s.chunks + 1
 	s.readWithin(s.bridge.cfg.Progress)
 	for have < len(p) {
-		n, err := s.conn.Read(p[have:])
-		have += n
+		got, err := s.conn.Read(p[have:])
+		have += got
 		if have == len(p) {
 			break
 		}
 		if err != nil {
-			return s.payloadError(err, len(p), have)
+			return s.payloadError(err, n, have)
 		}
 		if have-mark >= blockBytes {
 			mark = have
@@ -206,7 +206,7 @@ func (s *stream) payloadError(err error, n, have int) error {
 	case err == io.EOF:
 		return s.cutPayload(uint64(n), uint64(have))
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return s.late(have)
+		return s.late(n)
 	}
 	return fmt.Errorf("read: %w", err)
 }

@@ -192,11 +192,7 @@ func (s *stream) collect(own []byte, n int) ([]byte, error) {
 		have := len(own)
 		grown := make([]byte, min(n, max(2*have, blockBytes)))
 		copy(grown, own)
-		if err := s.readPayload(grown, have); err != nil {
-			var r *refusal
-			if errors.As(err, &r) {
-				r.bytes = uint64(n)
-			}
+		if err := s.readPayload(grown, have, n); err != nil {
 			return nil, err
 		}
 		own = grown
