@@ -1,7 +1,7 @@
 // Command mvec times kernel arcsec beside glibc's libmvec, math.Acos and copy,
 // in turn in one run. It needs gcc and a glibc with vector arccos (2.35 or later):
 //
-//	cd kernel/mvec && go run .
+//	cd docs/mvec && go run .
 package main
 
 /*

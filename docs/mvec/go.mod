@@ -1,4 +1,4 @@
-module github.com/ndring/ndring/kernel/mvec
+module github.com/ndring/ndring/docs/mvec
 
 go 1.26.0
 
