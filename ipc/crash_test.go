@@ -40,7 +40,14 @@ func TestReaderKilled(t *testing.T) {
 func TestWriterKilled(t *testing.T) {
 	dir := testDir(t)
 	const total, lives = 400000, 5
-	var readers []*process
+	var readers, logs []*process
+	defer func() {
+		for _, p := range logs {
+			if t.Failed() {
+				t.Log(p.errs.String())
+			}
+		}
+	}()
 	write := spawn(t, "write", "-dir", dir, "-count", "1", "-no-close")
 	write.expect("written")
 	for _, wake := range []string{"park", "stream", "park"} {
@@ -51,11 +58,12 @@ func TestWriterKilled(t *testing.T) {
 	for life := range lives {
 		write.kill()
 		count := total * (life + 1) / lives
-		args := []string{"-dir", dir, "-count", strconv.Itoa(count)}
+		args := []string{"-dir", dir, "-count", strconv.Itoa(count), "-v"}
 		if life < lives-1 {
 			args = append(args, "-no-close")
 		}
 		write = spawn(t, "write", args...)
+		logs = append(logs, write)
 		if life%2 == 0 && life < lives-1 {
 			write.expect("listening") // and be killed in full flow
 		} else {

@@ -38,9 +38,6 @@ var (
 	// ErrMismatch is returned by Listen when a ring with frames in it is left
 	// over from an earlier writer and differs from the one asked for.
 	ErrMismatch = errors.New("left-over ring differs")
-	// ErrPlatform is returned when the running kernel lacks something that
-	// ndring cannot do without.
-	ErrPlatform = errors.New("kernel not supported")
 	// ErrHandshake is returned when a peer breaks the protocol of the control
 	// socket.
 	ErrHandshake = errors.New("protocol violation on the control socket")

@@ -23,6 +23,7 @@ var roles = map[string]func([]string) error{
 	"echo":  roleEcho,
 	"lock":  roleLock,
 
+	"scarce":  roleScarce,
 	"nospace": roleNoSpace,
 	"cgroup":  roleControlGroup,
 }
