@@ -108,7 +108,7 @@ func TestSlotReuseBlamesNobody(t *testing.T) {
 		OnEvict: func(int, proto.Code) { blamed.Add(1) },
 	})
 	stop := freeRunner(t, p, 30)
-	for i := range 200000 {
+	for i := range 50000 {
 		start := proto.StartLatest
 		if i%2 == 1 {
 			start = proto.StartOldest

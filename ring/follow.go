@@ -69,6 +69,11 @@ func (f *Follower) park(ctx context.Context) error {
 	return f.sleeper.Sleep(ctx)
 }
 
+// advanced reports whether there is more to tell. If the ring was lapped since, only
+// the published tail tells so.
 func (f *Follower) advanced() bool {
+	if int64(f.w.Position()-f.pos) > 0 {
+		return true
+	}
 	return atomic.LoadUint64(f.w.seg.commitWord(f.pos)) == f.pos|uint64(proto.KindData) || f.w.seg.committed(f.pos) != f.pos
 }

@@ -60,7 +60,8 @@ func (g *Group) describe(heads []proto.Header) error {
 	}
 	g.members, g.size = g.members[:0], 0
 	for i := range heads {
-		m := member{head: heads[i]}
+		g.members = append(g.members, member{head: heads[i]})
+		m := &g.members[i]
 		if err := g.w.complete(&m.head); err != nil {
 			return fmt.Errorf("frame %d: %w", i, err)
 		}
@@ -71,7 +72,6 @@ func (g *Group) describe(heads []proto.Header) error {
 		if most := g.w.seg.capacity / 2; g.size > most {
 			return fmt.Errorf("frames up to %d take %d bytes, a group at most %d: %w", i, g.size, most, ErrFrameTooLarge)
 		}
-		g.members = append(g.members, m)
 	}
 	return nil
 }

@@ -150,8 +150,8 @@ func (w *Writer) Reattach(i int, generation uint32, position uint64, a Attach) (
 	if s.info.State != proto.SlotLost || s.info.Generation != generation || s.active.Load() == 0 {
 		return Attached{}, fmt.Errorf("slot %d is of generation %d and in state %d, asked for generation %d: %w", i, s.info.Generation, s.info.State, generation, ErrSlot)
 	}
-	tail := w.seg.committed(w.Position())
-	held := atomic.LoadUint64(w.table.slotWord(i, proto.SlCursor))
+	held := atomic.LoadUint64(w.table.slotWord(i, proto.SlCursor)) &^ proto.KindMask
+	tail := w.committedBeyond(held)
 	if int64(position-held) < 0 || int64(tail-position) < 0 || position%proto.LineBytes != 0 {
 		return Attached{}, fmt.Errorf("position %d is not from the slot's cursor %d to the tail %d: %w", position, held, tail, ErrNoPosition)
 	}
@@ -193,7 +193,7 @@ func (w *Writer) Released(i int, position uint64) error {
 	if position == held {
 		return nil
 	}
-	tail := w.seg.committed(w.Position())
+	tail := w.committedBeyond(held)
 	if int64(position-held) < 0 || int64(tail-position) < 0 || position%proto.LineBytes != 0 {
 		return fmt.Errorf("release of %d is not from the cursor %d to the tail %d: %w", position, held, tail, ErrNoPosition)
 	}
@@ -201,6 +201,16 @@ func (w *Writer) Released(i int, position uint64) error {
 	fence() // SYNC: park
 	w.ringIfWanted(position)
 	return nil
+}
+
+// committedBeyond is the end of what is committed, for a reader whose cursor is at
+// held. The walk starts where that cursor keeps the writer from overwriting it.
+func (w *Writer) committedBeyond(held uint64) uint64 {
+	from := w.Position()
+	if int64(held-from) > 0 {
+		from = held &^ proto.KindMask
+	}
+	return w.seg.committed(from)
 }
 
 // Evict stops slot i from gating. The slot stays taken until Detach, so that a
