@@ -22,6 +22,7 @@ func Example() {
 	defer os.RemoveAll(dir)
 	ctx := context.Background()
 
+	written := make(chan error)
 	go func() {
 		w, err := ipc.Listen(ctx, "images", ipc.WriterConfig{Dir: dir, Capacity: 1 << 20})
 		if err != nil {
@@ -37,7 +38,7 @@ func Example() {
 			}
 			c.Commit()
 		}
-		w.Close(ctx) // waits for the reader
+		written <- w.Close(ctx) // waits for the reader
 	}()
 
 	r, err := ipc.Dial(ctx, "images", ipc.ReaderConfig{Dir: dir})
@@ -54,6 +55,9 @@ func Example() {
 			log.Fatal(err)
 		}
 		fmt.Println(f.Number(), a.Shape(), f.Float64s())
+	}
+	if err := <-written; err != nil {
+		log.Fatal(err)
 	}
 	// Output:
 	// 0 [2 3] [0 1 2 3 4 5]

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"testing"
@@ -53,32 +54,31 @@ func census() map[string]int {
 	}
 }
 
-// compareCensus reports what is left. Goroutines and the runtime's own
-// descriptors get a while to go away or settle.
+// compareCensus reports what is left, after a while in which goroutines go away.
 func compareCensus(before map[string]int) int {
-	var after map[string]int
-	for range 100 {
-		after = census()
-		if after["goroutines"] <= before["goroutines"] {
-			break
+	left := leaks(before)
+	for range 200 {
+		if len(left) == 0 {
+			return 0
 		}
 		time.Sleep(10 * time.Millisecond)
+		left = leaks(before)
 	}
-	code := 0
-	for what, n := range before {
-		slack := 0
-		if what == "file descriptors" {
-			slack = 4 // epoll and eventfd of the runtime's poller, opened on first use
-		}
-		if what == "doorbells" {
-			slack = 1
-		}
-		if after[what] > n+slack {
-			fmt.Fprintf(os.Stderr, "leak: %d %s before the tests, %d after\n", n, what, after[what])
-			code = 1
+	fmt.Fprintln(os.Stderr, strings.Join(left, "\n"))
+	pprof.Lookup("goroutine").WriteTo(os.Stderr, 1)
+	return 1
+}
+
+func leaks(before map[string]int) []string {
+	// The poller of the runtime opens an epoll and an eventfd on first use.
+	slack := map[string]int{"file descriptors": 4, "doorbells": 1}
+	var found []string
+	for what, n := range census() {
+		if n > before[what]+slack[what] {
+			found = append(found, fmt.Sprintf("leak: %d %s before the tests, %d after", before[what], what, n))
 		}
 	}
-	return code
+	return found
 }
 
 // testDir is a private ring directory that is gone after the test.

@@ -153,9 +153,6 @@ func (w *Writer) Close(ctx context.Context) error {
 
 // sayWhom logs whom Close waits for.
 func (w *Writer) sayWhom(final uint64) {
-	if b, ok := w.Blocked(); ok && b.FirstReader {
-		w.log.Info("waiting for a first reader", "ring", w.name)
-	}
 	if state := w.State(); state.Flags&(proto.WriterSawReader|proto.WriterFreeRun) == 0 && final != w.Identity().Start {
 		w.log.Info("waiting for a first reader", "ring", w.name)
 	}
