@@ -30,6 +30,7 @@ type Observer struct {
 	number uint64 // expected next, if known
 	known  bool
 	missed uint64 // since the last frame delivered
+	lost   uint64 // in all
 	laps   uint64
 	buf    []byte
 	frame  Frame
@@ -51,6 +52,7 @@ func NewObserver(seg *Segment, cfg ObserverConfig) (*Observer, error) {
 		o.pos = cfg.Position
 	default:
 		o.pos = seg.Oldest()
+		o.known = o.pos == seg.id.Start // where number 0 stands
 	}
 	return o, nil
 }
@@ -75,6 +77,10 @@ func (s *Segment) Tail() uint64 {
 // Position is where the observer looks next.
 func (o *Observer) Position() uint64 { return o.pos }
 
+// Lost counts the frames missed so far: those told with Frame.Lost, and once Next has
+// returned io.EOF those before the end of the ring too.
+func (o *Observer) Lost() uint64 { return o.lost }
+
 // Laps counts how often the observer was overtaken.
 func (o *Observer) Laps() uint64 { return o.laps }
 
@@ -95,6 +101,7 @@ func (o *Observer) Next(ctx context.Context) (*Frame, error) {
 			return &o.frame, nil
 		}
 		if o.seg.ended(o.pos) {
+			o.countTo(atomic.LoadUint64(o.seg.words.word(proto.WrNumber)))
 			return nil, io.EOF
 		}
 		if o.notYet() {
@@ -159,13 +166,20 @@ func (o *Observer) take(kind proto.Kind) error {
 // count compares the frame's number with the one expected. What was missed is told
 // with the next frame that is delivered.
 func (o *Observer) count(deliver bool) {
-	if o.known {
-		o.missed += o.frame.number - o.number
-	}
-	o.number, o.known = o.frame.number+1, true
+	o.countTo(o.frame.number)
+	o.number++
 	if deliver {
 		o.frame.lost, o.missed = o.missed, 0
 	}
+}
+
+// countTo makes number the one expected next: those skipped were missed.
+func (o *Observer) countTo(number uint64) {
+	if o.known {
+		o.missed += number - o.number
+		o.lost += number - o.number
+	}
+	o.number, o.known = number, true
 }
 
 // resync goes on half a ring behind the writer: far enough from being overtaken
