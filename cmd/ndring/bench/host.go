@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Host is the machine as a run uses it.
@@ -24,6 +25,8 @@ type Host struct {
 	// Dir holds the shared files, which have no name in it: a directory on
 	// tmpfs, the file system rings lie on.
 	Dir string
+
+	usedByJobs time.Duration // CPU time of all sides so far
 }
 
 // NewHost looks at the machine: the sides are this very program started with

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"time"
 )
 
 // Unpinned as a Seat's CPU leaves the process to the scheduler.
@@ -28,6 +29,11 @@ type Job struct {
 
 	// Sockets gives the first two seats the ends of a SOCK_SEQPACKET pair.
 	Sockets bool
+
+	// PinLate lets the sides pin themselves once they run. A process that is
+	// pinned before counts one CPU, and a ring does not spin then, for it cannot
+	// know that its partner has another one.
+	PinLate bool
 
 	// Params travel to every side as JSON.
 	Params any
@@ -52,6 +58,9 @@ func (h *Host) Carry(ctx context.Context, job Job, reply any) error {
 		if end := <-ends; end != nil {
 			cancel(end)
 		}
+	}
+	for _, m := range crew {
+		h.usedByJobs += m.used()
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -98,7 +107,10 @@ func (h *Host) start(ctx context.Context, job Job) ([]*member, error) {
 	var crew []*member
 	for i, seat := range job.Seats {
 		m := &member{index: i, role: seat.Role}
-		a := assignment{Role: seat.Role, Index: i, Count: len(job.Seats), SharedBytes: job.SharedBytes, Params: params}
+		a := assignment{Role: seat.Role, Index: i, Count: len(job.Seats), SharedBytes: job.SharedBytes, PinTo: Unpinned, Params: params}
+		if job.PinLate {
+			a.PinTo, seat.CPU = seat.CPU, Unpinned
+		}
 		files := []*os.File{shared}
 		if i < len(sockets) {
 			files, a.Socket = append(files, sockets[i]), true
@@ -139,6 +151,14 @@ func (m *member) start(ctx context.Context, h *Host, cpu int, a assignment, file
 		return fmt.Errorf("start side %d as %q on CPU %d: %w", m.index, m.role, cpu, err)
 	}
 	return nil
+}
+
+// used is the CPU time of a side that has ended.
+func (m *member) used() time.Duration {
+	if m.cmd.ProcessState == nil {
+		return 0
+	}
+	return m.cmd.ProcessState.UserTime() + m.cmd.ProcessState.SystemTime()
 }
 
 // wait waits for the side's end; its last words become part of the error.

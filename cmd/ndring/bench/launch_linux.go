@@ -2,8 +2,10 @@ package bench
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -50,4 +52,35 @@ func startOn(cmd *exec.Cmd, cpu int) error {
 	}
 	runtime.UnlockOSThread()
 	return startErr
+}
+
+// settleOn pins every thread of this process to cpu, and hence those that they
+// start later; Unpinned leaves them where they are. The Go runtime keeps the
+// number of CPUs it counted at first.
+func settleOn(cpu int) error {
+	if cpu == Unpinned {
+		return nil
+	}
+	runtime.GOMAXPROCS(runtime.NumCPU()) // or it would follow the affinity
+	var only unix.CPUSet
+	only.Set(cpu)
+	for pinned := -1; ; {
+		threads, err := os.ReadDir("/proc/self/task")
+		if err != nil {
+			return fmt.Errorf("pin to CPU %d: %w", cpu, err)
+		}
+		if len(threads) == pinned {
+			return nil
+		}
+		for _, t := range threads {
+			id, err := strconv.Atoi(t.Name())
+			if err == nil {
+				err = unix.SchedSetaffinity(id, &only)
+			}
+			if err != nil && err != unix.ESRCH { // the thread has ended
+				return fmt.Errorf("pin thread %q to CPU %d: %w", t.Name(), cpu, err)
+			}
+		}
+		pinned = len(threads)
+	}
 }

@@ -12,7 +12,7 @@ func TestMain(m *testing.M) {
 	if !Assigned() {
 		os.Exit(m.Run())
 	}
-	roles := FloorRoles()
+	roles := Roles()
 	maps.Copy(roles, testRoles())
 	if err := Serve(roles, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)

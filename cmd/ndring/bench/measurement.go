@@ -9,6 +9,7 @@ import (
 // Measurement is one quantity over all rounds of a run, in the order of the
 // rounds.
 type Measurement struct {
+	Figure string // what measured it
 	Name   string
 	Unit   string
 	Rounds []float64

@@ -72,20 +72,20 @@ func (p Plan) measure(ctx context.Context, host *Host, round int, f Figure, resu
 		return true, nil
 	}
 	for _, s := range samples {
-		results.add(s)
+		results.add(f.Name(), s)
 	}
 	return false, err
 }
 
 // add appends s to its measurement; the first sample of a name makes it.
-func (r *Results) add(s Sample) {
+func (r *Results) add(figure string, s Sample) {
 	for i := range r.Measurements {
 		if r.Measurements[i].Name == s.Name {
 			r.Measurements[i].Rounds = append(r.Measurements[i].Rounds, s.Value)
 			return
 		}
 	}
-	r.Measurements = append(r.Measurements, Measurement{Name: s.Name, Unit: s.Unit, Rounds: []float64{s.Value}})
+	r.Measurements = append(r.Measurements, Measurement{Figure: figure, Name: s.Name, Unit: s.Unit, Rounds: []float64{s.Value}})
 }
 
 // Find returns the measurement of that name.

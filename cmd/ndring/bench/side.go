@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -31,11 +30,12 @@ type assignment struct {
 	Count       int
 	SharedBytes int
 	Socket      bool
+	PinTo       int // once it runs; or Unpinned
 	Params      json.RawMessage
 }
 
-// Role is the part one process plays in a job. It runs on a locked thread;
-// what it returns goes to the coordinator as JSON.
+// Role is the part one process plays in a job. What it returns goes to the
+// coordinator as JSON.
 type Role func(side *Side) (any, error)
 
 // Side is a process's view of its job, for the goroutine that runs the role.
@@ -74,8 +74,9 @@ func Serve(roles map[string]Role, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	if err := settleOn(a.PinTo); err != nil {
+		return err
+	}
 	reply, err := role(side)
 	if err != nil {
 		return err

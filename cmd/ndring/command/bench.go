@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"regexp"
 
 	"github.com/ndring/ndring/cmd/ndring/bench"
 	"github.com/urfave/cli/v2"
@@ -12,40 +13,75 @@ const benchSide = "bench-side"
 
 func benchCommand() *cli.Command {
 	return &cli.Command{
-		Name: "bench", Usage: "measure this machine's limits, in processes of their own", Action: runBench,
-		Flags: []cli.Flag{&cli.IntFlag{Name: "rounds", Value: 5, Usage: "rounds, all figures once in each"}, jsonFlag()},
+		Name: "bench", Usage: "measure ndring and this machine's limits in one run, in processes of their own", Action: runBench,
+		Flags: []cli.Flag{
+			&cli.IntFlag{Name: "rounds", Usage: "rounds, all figures once in each (default: 5, with --quick 1)"},
+			&cli.StringFlag{Name: "only", Usage: "measure what matches this regular expression, and what it is set against"},
+			&cli.BoolFlag{Name: "quick", Usage: "a look in half a minute, too short for a table"},
+			&cli.StringFlag{Name: "update", Usage: "write the table into this Markdown `FILE`, between its markers"},
+			jsonFlag(),
+		},
 	}
 }
 
 func benchSideCommand() *cli.Command {
 	return &cli.Command{
 		Name: benchSide, Hidden: true,
-		Action: func(c *cli.Context) error { return bench.Serve(bench.FloorRoles(), c.App.Writer) },
+		Action: func(c *cli.Context) error { return bench.Serve(bench.Roles(), c.App.Writer) },
 	}
 }
 
 func runBench(c *cli.Context) error {
-	if c.Int("rounds") < 1 {
-		return usagef("--rounds %d; give a number from 1 up", c.Int("rounds"))
+	suite, err := benchSuite(c)
+	if err != nil {
+		return err
 	}
 	host, err := bench.NewHost(benchSide)
 	if err != nil {
 		return err
 	}
-	plan := bench.Plan{Figures: bench.Floors(), Rounds: c.Int("rounds")}
 	if isTerminal(c.App.ErrWriter) {
-		plan.Progress = func(round int, figure string) {
-			fmt.Fprintf(c.App.ErrWriter, "\r\x1b[Kround %d of %d: %s", round+1, c.Int("rounds"), figure)
+		suite.Progress = func(round int, figure string) {
+			fmt.Fprintf(c.App.ErrWriter, "\r\x1b[Kround %d of %d: %s", round+1, suite.Rounds, figure)
 		}
 		defer fmt.Fprint(c.App.ErrWriter, "\r\x1b[K")
 	}
-	results, err := plan.Run(c.Context, host)
+	report, err := suite.Run(c.Context, host)
 	if err != nil {
 		return err
 	}
-	report := bench.Report{Machine: host.Machine(), Limits: results.Measurements, Skipped: results.Skipped}
+	if file := c.String("update"); file != "" {
+		if err := report.UpdateFile(file); err != nil {
+			return err
+		}
+	}
 	if c.Bool("json") {
 		return report.WriteJSON(c.App.Writer)
 	}
 	return report.WriteText(c.App.Writer)
+}
+
+// benchSuite is what the flags say.
+func benchSuite(c *cli.Context) (bench.Suite, error) {
+	s := bench.Suite{Quick: c.Bool("quick"), Rounds: 5}
+	if s.Quick {
+		s.Rounds = 1
+	}
+	if c.NArg() > 0 {
+		return s, usagef("bench: unexpected %q", c.Args().First())
+	}
+	if c.IsSet("rounds") {
+		s.Rounds = c.Int("rounds")
+	}
+	if s.Rounds < 1 {
+		return s, usagef("--rounds %d; give a number from 1 up", s.Rounds)
+	}
+	if text := c.String("only"); text != "" {
+		only, err := regexp.Compile(text)
+		if err != nil {
+			return s, usagef("--only: %w", err)
+		}
+		s.Only = only
+	}
+	return s, nil
 }

@@ -1,0 +1,39 @@
+package bench
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+)
+
+// The table in a Markdown file stands between these lines.
+const (
+	tableBegin = "<!-- ndring bench: begin -->\n"
+	tableEnd   = "<!-- ndring bench: end -->\n"
+)
+
+// UpdateFile writes the report as text between the two marker lines of a
+// Markdown file and leaves the rest as it is.
+func (r Report) UpdateFile(name string) error {
+	old, err := os.ReadFile(name)
+	if err != nil {
+		return fmt.Errorf("update the table: %w", err)
+	}
+	before, rest, began := bytes.Cut(old, []byte(tableBegin))
+	_, after, ended := bytes.Cut(rest, []byte(tableEnd))
+	if !began || !ended {
+		return fmt.Errorf("update the table of %q: it needs the lines %q and %q", name, tableBegin, tableEnd)
+	}
+	var text bytes.Buffer
+	text.Write(before)
+	text.WriteString(tableBegin + "```text\n")
+	if err := r.WriteText(&text); err != nil {
+		return err
+	}
+	text.WriteString("```\n" + tableEnd)
+	text.Write(after)
+	if err := os.WriteFile(name, text.Bytes(), 0o644); err != nil {
+		return fmt.Errorf("update the table: %w", err)
+	}
+	return nil
+}

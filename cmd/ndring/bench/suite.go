@@ -1,0 +1,108 @@
+package bench
+
+import (
+	"context"
+	"regexp"
+	"slices"
+)
+
+// slots16384 is a ring of as many lines as the bare ring has slots.
+const slots16384 = slotBytes * slotCount
+
+// Suite is everything ndring bench measures, limits and figures, and the ratios
+// between them.
+type Suite struct {
+	// Quick makes everything smaller: for a look, not for a table.
+	Quick bool
+
+	Rounds int // at least 1
+
+	// Only leaves out figures none of whose names match; nil keeps all.
+	Only *regexp.Regexp
+
+	// Progress, if set, is called before each measurement; rounds count from 0.
+	Progress func(round int, figure string)
+}
+
+// Run measures everything over host and returns the report.
+func (s Suite) Run(ctx context.Context, host *Host) (Report, error) {
+	host.sweep()
+	limits, figures := s.Limits(), s.Figures()
+	plan := Plan{Figures: s.chosen(slices.Concat(limits, figures)), Rounds: s.Rounds, Progress: s.Progress}
+	before := host.Machine()
+	results, err := plan.Run(ctx, host)
+	if err != nil {
+		return Report{}, err
+	}
+	report := Report{Machine: before, Ratios: results.Ratios(), Skipped: results.Skipped}
+	for _, m := range results.Measurements {
+		if slices.ContainsFunc(limits, func(f Figure) bool { return f.Name() == m.Figure }) {
+			report.Limits = append(report.Limits, m)
+		} else {
+			report.Figures = append(report.Figures, m)
+		}
+	}
+	return report, nil
+}
+
+// chosen are the figures that Only matches.
+func (s Suite) chosen(all []Figure) []Figure {
+	return slices.DeleteFunc(all, func(f Figure) bool {
+		return s.Only != nil && !s.Only.MatchString(f.Name())
+	})
+}
+
+// Limits are the floors.
+func (s Suite) Limits() []Figure {
+	return []Figure{
+		LineRoundTrip{RoundTrips: s.of(200_000)},
+		SocketRoundTrip{RoundTrips: s.of(10_000), Placement: Together},
+		SocketRoundTrip{RoundTrips: s.of(5_000), Placement: Apart},
+		SlotRing{Frames: s.of(8_000_000)},
+		SharedFillSum{BufferBytes: 1 << 20, Passes: s.of(400)},
+		SharedCopy{BufferBytes: 1 << 20, Passes: s.of(400)},
+	}
+}
+
+// Figures are what is set against them.
+func (s Suite) Figures() []Figure {
+	return []Figure{
+		RingRoundTrip{RoundTrips: s.of(200_000), PayloadBytes: 40},
+		RingRoundTrip{RoundTrips: s.of(100_000), PayloadBytes: 1 << 10},
+		RingRoundTrip{RoundTrips: s.of(10_000), PayloadBytes: 40, Parked: true, Placement: Together},
+		RingRoundTrip{RoundTrips: s.of(5_000), PayloadBytes: 40, Parked: true, Placement: Apart},
+		RingRate{Frames: s.of(8_000_000), PayloadBytes: 40, Touch: true, Capacity: slots16384},
+		BatchRate{Frames: s.of(8_000_000), Capacity: slots16384},
+		RingRate{Frames: s.of(4_000_000), PayloadBytes: 40, Capacity: 64 << 20},
+		RingRate{Frames: s.of(2_000_000), PayloadBytes: 1 << 10, Capacity: 64 << 20},
+		RingRate{Frames: s.of(500_000), PayloadBytes: 1 << 10, Touch: true, Capacity: 64 << 20},
+		RingRate{Frames: s.of(500_000), PayloadBytes: 64 << 10, Capacity: 64 << 20},
+		RingRate{Frames: s.of(10_000), PayloadBytes: 64 << 10, Touch: true, Capacity: 64 << 20},
+		RingRate{Frames: s.of(500_000), PayloadBytes: 1 << 20, Capacity: 64 << 20},
+		RingRate{Frames: s.of(400), PayloadBytes: 1 << 20, Touch: true, Capacity: 4 << 20},
+		FlatSize{RoundTrips: s.of(40_000), SmallBytes: 64, LargeBytes: 64 << 20},
+	}
+}
+
+// Roles are the parts of all their processes.
+func Roles() map[string]Role {
+	return map[string]Role{
+		roleLine:      lineSide,
+		roleSocket:    socketSide,
+		roleSlots:     slotSide,
+		roleFillSum:   fillSumSide,
+		roleCopy:      copySide,
+		roleRoundTrip: roundTripSide,
+		roleRate:      rateSide,
+		roleBatch:     batchSide,
+		roleFlat:      flatSide,
+	}
+}
+
+// of is n, or a tenth of it for a quick run.
+func (s Suite) of(n int) int {
+	if s.Quick {
+		return n/10 + 1
+	}
+	return n
+}
