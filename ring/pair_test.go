@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"testing"
 	"time"
 	"unsafe"
@@ -259,4 +260,10 @@ func offsetIn(outer, inner []byte) int {
 		return -1
 	}
 	return int(off)
+}
+
+// mendIdentity makes the checksum and the ready word of changed bytes right again.
+func mendIdentity(mem []byte) {
+	le.PutUint64(mem[proto.IdCRC:], uint64(crc32.ChecksumIEEE(mem[:proto.IdCRC])))
+	le.PutUint64(mem[proto.IdReady:], proto.ReadyWord)
 }
