@@ -92,7 +92,20 @@ bench: build ## measure ndring and this machine's limits in one run
 bench-smoke: need-go ## run every Go benchmark once, to see that it runs
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout $(TIMEOUT) $(packages)
 
-# peerbench, torture, model and nightly-fuzz stand here as soon as
+# A module of its own; ZeroMQ is linked in when libzmq and a C compiler are here.
+.PHONY: peerbench
+peerbench: need-go ## the same work over sockets, gRPC, ZeroMQ, NATS; without ARGS writes docs/peers.md
+	@if pkg-config --exists libzmq 2>/dev/null && test "$$($(GO) env CGO_ENABLED)" = 1; then \
+	  tags=zmq; \
+	else \
+	  echo "SKIP ZeroMQ: it needs libzmq and a C compiler: apt-get install libzmq3-dev pkg-config gcc" >&2; \
+	  test -z "$$NDRING_REQUIRE_ALL" || exit 1; \
+	  tags=; \
+	fi; \
+	$(GO) build -C cmd/peerbench -trimpath -tags "$$tags" -o ../../bin/peerbench .
+	bin/peerbench $(if $(ARGS),$(ARGS),-markdown docs/peers.md)
+
+# torture, model and nightly-fuzz stand here as soon as
 # the command they call exists: .PHONY, need-go or build before it, one ## line.
 
 ##@ Other

@@ -104,7 +104,7 @@ func (r report) writeJSON(w io.Writer) error {
 		Skipped    []bench.Skip                  `json:"skipped"`
 	}{
 		r.machine, r.versions(), r.rounds, r.time.Milliseconds(), ratios, r.ratios(parkedName), least(ratios),
-		slices.Concat([]bench.Measurement{}, r.figures), slices.Concat([]bench.Skip{}, r.skipped),
+		append([]bench.Measurement{}, r.figures...), append([]bench.Skip{}, r.skipped...),
 	})
 	if err != nil {
 		return fmt.Errorf("write the report as JSON: %w", err)
@@ -125,8 +125,8 @@ func (r report) versions() map[string]string {
 			found[module.Path] = module.Version
 		}
 	}
-	if library := zmqVersion(); library != "" {
-		found["libzmq"] = library
+	if p, chosen := findPeer(r.chosen, "zmq"); chosen && p.missing == "" {
+		found["libzmq"] = zmqVersion()
 	}
 	return found
 }

@@ -102,10 +102,14 @@ func connectUnixCollected(e end) (link, error) {
 	if err != nil {
 		return nil, err
 	}
-	collect := bufio.NewWriterSize(conn, collectBytes)
-	s := newByteStream(conn, collect, conn)
-	s.collect = collect
-	return s, nil
+	return withCollector(newByteStream(conn, conn, conn), conn), nil
+}
+
+// withCollector lets s collect what it writes to w.
+func withCollector(s *byteStream, w io.Writer) *byteStream {
+	s.collect = bufio.NewWriterSize(w, collectBytes)
+	s.w = s.collect
+	return s
 }
 
 // unixConn listens as side 1 and dials as side 0.
