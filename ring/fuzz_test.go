@@ -22,8 +22,8 @@ func mutate(mem, script []byte) {
 	}
 }
 
-// mutated is a ring with frames of every sort, then changed by script.
-func mutated(t testing.TB, script []byte) *pair {
+// written is a ring with frames of every sort.
+func written(t testing.TB) *pair {
 	p := newRing(t, proto.NewIdentity("x", smallBytes), ring.WriterConfig{FreeRun: true, Sleeper: awake{}})
 	for i := range uint64(150) {
 		p.put(t, int(i*67)%900, i)
@@ -33,8 +33,21 @@ func mutated(t testing.TB, script []byte) *pair {
 		}
 		c.Commit()
 	}
-	mutate(p.mem, script)
 	return p
+}
+
+// mutated is a copy of the ring without its writer, changed by script.
+func (p *pair) mutated(t testing.TB, script []byte) *pair {
+	q := &pair{mem: cloneAligned(p.mem), tab: cloneAligned(p.tab)}
+	mutate(q.mem, script)
+	var err error
+	if q.seg, err = ring.Open(q.mem); err != nil {
+		t.Fatal(err)
+	}
+	if q.table, err = ring.OpenTable(q.tab, q.seg.Identity()); err != nil {
+		t.Fatal(err)
+	}
+	return q
 }
 
 // useFrame calls everything a frame offers and reads all its bytes.
@@ -96,8 +109,9 @@ func seeds(f *testing.F) {
 // FuzzReaderOverSegment reads a ring that was changed anywhere, in every way there is.
 func FuzzReaderOverSegment(f *testing.F) {
 	seeds(f)
+	base := written(f)
 	f.Fuzz(func(t *testing.T, script []byte) {
-		p := mutated(t, script)
+		p := base.mutated(t, script)
 		for _, from := range []uint64{0, smallBytes, p.seg.Oldest(), p.seg.Tail()} {
 			r, err := ring.NewReader(p.seg, ring.ReaderConfig{Table: p.table, Position: from, Sleeper: awake{}, WriterBell: awake{}})
 			if err != nil {
@@ -119,8 +133,9 @@ func FuzzReaderOverSegment(f *testing.F) {
 // writes frames that its readers get.
 func FuzzRecover(f *testing.F) {
 	seeds(f)
+	base := written(f)
 	f.Fuzz(func(t *testing.T, script []byte) {
-		p := mutated(t, script)
+		p := base.mutated(t, script)
 		q, err := p.revive(t, true)
 		if err != nil {
 			return
@@ -142,23 +157,25 @@ func FuzzRecover(f *testing.F) {
 	})
 }
 
-// FuzzOpen opens arbitrary bytes as a segment and as a reader table.
+// FuzzOpen opens the head of a segment and of a reader table, changed anywhere, the
+// segment's with a checksum that fits.
 func FuzzOpen(f *testing.F) {
 	p := newStill(f, nil)
-	f.Add(p.mem[:proto.DataOffset], uint32(len(p.mem)), true)
-	f.Add(p.tab[:1024], uint32(len(p.tab)), false)
-	f.Fuzz(func(t *testing.T, head []byte, size uint32, mend bool) {
-		mem := aligned(max(uint64(size%(1<<18)), uint64(len(head))))
-		copy(mem, head)
-		if mend && len(mem) >= proto.IdentityBytes {
-			mendIdentity(mem)
+	f.Add([]byte{0, 0, 9}, uint32(0))
+	f.Add([]byte{0, proto.IdCapacity, 9}, uint32(4096))
+	f.Add([]byte{0, proto.TbSlots, 9}, uint32(1))
+	f.Fuzz(func(t *testing.T, script []byte, cut uint32) {
+		mem := cloneAligned(p.mem[:uint64(len(p.mem))-uint64(cut)%uint64(len(p.mem)-proto.IdentityBytes)])
+		tab := cloneAligned(p.tab)
+		for ; len(script) >= 3; script = script[3:] {
+			at := int(le.Uint16(script)) % (1 << 10)
+			mem[at], tab[at] = script[2], script[2]
 		}
+		mendIdentity(mem)
 		if s, err := ring.Open(mem); err == nil {
-			_ = s.State()
-			_, _ = s.Oldest(), s.Tail()
+			_, _, _ = s.State(), s.Oldest(), s.Tail()
 		}
-		id := p.seg.Identity()
-		if tab, err := ring.OpenTable(mem, id); err == nil {
+		if tab, err := ring.OpenTable(tab, p.seg.Identity()); err == nil {
 			for i := range tab.Slots() {
 				_ = tab.Slot(i)
 			}

@@ -14,7 +14,7 @@ import (
 func TestEveryDistanceFromTheWrap(t *testing.T) {
 	for _, start := range []uint64{0, 1<<63 - smallBytes, 1<<64 - 2*smallBytes} {
 		p := newStill(t, startAt(start))
-		seed := uint64(0)
+		seed, fillers := uint64(0), uint64(0)
 		send := func(n int) {
 			p.put(t, n, seed)
 			take(t, p.r, n, seed)
@@ -27,14 +27,19 @@ func TestEveryDistanceFromTheWrap(t *testing.T) {
 					if left == 0 {
 						break
 					}
-					send(int(min(left, smallBytes/4, smallBytes-p.r.Position()%smallBytes)) - proto.BaseBytes)
+					mustFit(t, p.w, int(min(left, smallBytes/4, smallBytes-p.r.Position()%smallBytes))-proto.BaseBytes).Commit()
+					next(t, p.r)
+					if err := p.r.Release(); err != nil {
+						t.Fatal(err)
+					}
+					fillers++
 				}
 				send(n)
 			}
 		}
 		mustWait(t, p.r)
-		if got := p.seg.State().Number; got > seed {
-			t.Fatalf("%d frames sent, number %d", seed, got)
+		if got := p.seg.State().Number; got > seed+fillers {
+			t.Fatalf("%d frames sent, number %d", seed+fillers, got)
 		}
 	}
 }
