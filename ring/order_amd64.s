@@ -27,11 +27,6 @@ TEXT ·fence(SB), NOSPLIT, $8-0
 	ADDQ $0, 0(SP)
 	RET
 
-// func loadFence()
-// Loads are not reordered with other loads on amd64; the call stops the compiler.
-TEXT ·loadFence(SB), NOSPLIT, $0-0
-	RET
-
 // func pause(n int)
 // The frame is there for the stack check in its prologue, by which a spinning
 // goroutine can be preempted.

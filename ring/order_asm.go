@@ -21,9 +21,6 @@ func prefetchWrite(p *uint64, lines int)
 // fence orders every earlier store before every later load.
 func fence()
 
-// loadFence orders earlier loads before later loads.
-func loadFence()
-
 // pause waits about n times the processor's spin-wait hint; n is at most 64, so
 // that the garbage collector is never held up.
 func pause(n int)

@@ -176,6 +176,7 @@ func (r *Reader) Release() error {
 	}
 	r.held = false
 	at := r.pos
+	loadFence()
 	if limit := atomic.LoadUint64(r.limit); int64(limit-at) > int64(r.seg.capacity) { // SYNC: limit
 		return r.fail(ErrEvicted)
 	}
