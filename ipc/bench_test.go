@@ -3,8 +3,12 @@
 package ipc
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/ndring/ndring/proto"
 )
@@ -136,4 +140,59 @@ func roleEcho(args []string) error {
 		return err
 	}
 	return w.Close(f.ctx)
+}
+
+// BenchmarkReaderDeath measures from the SIGKILL of a reader that blocks a writer
+// to the writer's next claim.
+func BenchmarkReaderDeath(b *testing.B) {
+	for _, wake := range []string{"park", "stream"} {
+		b.Run("wake="+wake, func(b *testing.B) {
+			w, err := Listen(b.Context(), "x", WriterConfig{Dir: testDir(b), Capacity: proto.MinCapacityBytes})
+			if err != nil {
+				b.Fatal(err)
+			}
+			var waits []time.Duration
+			for b.Loop() {
+				b.StopTimer()
+				waits = append(waits, deathToClaim(b, w, wake))
+				b.StartTimer()
+			}
+			slices.Sort(waits)
+			b.ReportMetric(float64(waits[len(waits)/2].Microseconds()), "µs-p50")
+			b.ReportMetric(float64(waits[len(waits)*99/100].Microseconds()), "µs-p99")
+			b.ReportMetric(0, "ns/op")
+			ended, cancel := context.WithCancel(b.Context())
+			cancel()
+			if err := w.Close(ended); err != nil && !errors.Is(err, context.Canceled) {
+				b.Fatal(err)
+			}
+		})
+	}
+}
+
+// deathToClaim fills the ring until a new reader blocks it, kills that reader and
+// returns how long the writer still waits.
+func deathToClaim(b *testing.B, w *Writer, wake string) time.Duration {
+	r := spawn(b, "read", "-dir", w.Dir(), "-wake", wake, "-from", "latest", "-stop-after", "0", "-zero")
+	r.expect("attached")
+	done := make(chan time.Time)
+	go func() {
+		defer close(done)
+		for range 2 * proto.MinCapacityBytes / proto.LineBytes {
+			c, err := w.Claim(b.Context(), proto.F64, 1)
+			if err != nil {
+				return
+			}
+			c.Commit()
+		}
+		done <- time.Now()
+	}()
+	for {
+		if _, blocked := w.Blocked(); blocked {
+			break
+		}
+	}
+	killed := time.Now()
+	r.kill()
+	return (<-done).Sub(killed)
 }

@@ -42,6 +42,10 @@ type connection struct {
 
 const noSlot = -1
 
+// packetBatch is how many packets of one client are served before others are: who
+// floods the socket delays nobody.
+const packetBatch = 16
+
 // admit starts the handshake with a new client, or turns it away.
 func (s *server) admit(sock *socket) {
 	c := &connection{s: s, sock: sock, out: outbox{sock: sock}, slot: noSlot}
@@ -80,7 +84,7 @@ func (c *connection) ready() {
 		c.hangUp()
 		return
 	}
-	for c.stage == greeting || c.stage == attached {
+	for range packetBatch {
 		n, err := c.sock.receive(c.buf[:])
 		if errors.Is(err, errWouldBlock) {
 			c.s.loop.want(c.watch, !c.out.empty())
@@ -94,6 +98,9 @@ func (c *connection) ready() {
 			c.greet(c.buf[:n])
 		} else {
 			c.note(c.buf[:n])
+		}
+		if c.stage != attached {
+			return
 		}
 	}
 }

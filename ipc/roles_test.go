@@ -47,6 +47,7 @@ type roleFlags struct {
 	spin      time.Duration
 	delay     time.Duration
 	wait      bool
+	from      string
 	zero      bool
 }
 
@@ -67,6 +68,7 @@ func parseRole(name string, args []string) (*roleFlags, error) {
 	f.IntVar(&f.stopAfter, "stop-after", -1, "")
 	f.BoolVar(&f.noClose, "no-close", false, "")
 	f.BoolVar(&f.wait, "wait", false, "")
+	f.StringVar(&f.from, "from", "", "")
 	f.BoolVar(&f.zero, "zero", false, "")
 	f.BoolVar(&f.verbose, "v", false, "")
 	return f, f.Parse(args)
@@ -87,6 +89,9 @@ func (f *roleFlags) dial() (*Reader, error) {
 	}
 	if f.wake == "stream" {
 		cfg.Wake = proto.WakeStream
+	}
+	if f.from == "latest" {
+		cfg.Start = proto.StartLatest
 	}
 	return Dial(f.ctx, f.ring, cfg)
 }
@@ -144,6 +149,9 @@ func roleRead(args []string) error {
 		return err
 	}
 	fmt.Println("attached", r.Welcome().Start)
+	if f.stopAfter == 0 {
+		bufio.NewScanner(os.Stdin).Scan()
+	}
 	var next uint64
 	resumed := r.Welcome().Flags&proto.WelcomeResumed != 0
 	for frame, err := range r.Frames(ctx) {

@@ -301,6 +301,42 @@ func TestDeafClient(t *testing.T) {
 	}
 }
 
+// Check that a client that floods the socket keeps nobody else from it.
+func TestFlood(t *testing.T) {
+	dir := testDir(t)
+	w := listen(t, "x", WriterConfig{Dir: dir})
+	s := rawConnect(t, dir)
+	sendHello(t, s, goodHello())
+	if _, err := hear(t, s, proto.MsgWelcome); err != nil {
+		t.Fatal(err)
+	}
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		var packet [proto.NoteBytes]byte
+		proto.Note{Type: proto.MsgPing}.Encode(packet[:])
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				s.send(packet[:])
+			}
+		}
+	}()
+	for n := range 10 {
+		r := dial(t, "x", ReaderConfig{Dir: dir, Wake: proto.WakeStream, Start: proto.StartLatest})
+		publish(t, w, n, n+1)
+		expectFrames(t, r, n, n+1)
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	close(stop)
+	<-stopped
+	s.close()
+}
+
 // Check that descriptors that come with an empty packet, or more than fit, are
 // closed, and that the packet is refused.
 func TestStrayDescriptors(t *testing.T) {
