@@ -28,8 +28,8 @@ type mapped struct {
 	to, from *ipc.Writer
 	cancel   context.CancelFunc
 	stopped  bool
-	done     sync.WaitGroup
-	errs     [2]error
+	served   chan error
+	staged   chan error
 }
 
 func newMapped(t testing.TB, spin time.Duration, kernelName string) *mapped {
@@ -40,7 +40,7 @@ func newMapped(t testing.TB, spin time.Duration, kernelName string) *mapped {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	m := &mapped{}
+	m := &mapped{served: make(chan error, 1), staged: make(chan error, 1)}
 	open := func(name string) (*ipc.Writer, *ipc.Reader) {
 		w, err := ipc.Listen(ctx, name, ipc.WriterConfig{Dir: dir, Capacity: testCapacity, Spin: spin})
 		if err != nil {
@@ -71,8 +71,11 @@ func newMapped(t testing.TB, spin time.Duration, kernelName string) *mapped {
 	m.addr = l.Addr().String()
 	run, cancel := context.WithCancel(ctx)
 	m.cancel = cancel
-	m.done.Go(func() { m.errs[0] = b.Serve(run, l) })
-	m.done.Go(func() { m.errs[1] = s.Run(ctx); chunks.Close() })
+	go func() { m.served <- b.Serve(run, l) }()
+	go func() {
+		err := s.Run(ctx)
+		m.staged <- errors.Join(err, chunks.Close())
+	}()
 	t.Cleanup(func() {
 		if err := m.stop(); err != nil {
 			t.Error(err)
@@ -88,14 +91,14 @@ func (m *mapped) stop() error {
 	}
 	m.stopped = true
 	m.cancel()
+	err := <-m.served
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	err := m.to.Close(ctx)
-	m.done.Wait()
+	err = errors.Join(err, m.to.Close(ctx), <-m.staged)
 	gone, now := context.WithCancel(context.Background())
 	now() // nobody reads the results any more
 	_ = m.from.Close(gone)
-	return errors.Join(err, m.errs[0], m.errs[1])
+	return err
 }
 
 func dialBridge(t testing.TB, addr string) *bridge.Client {

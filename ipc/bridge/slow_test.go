@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -120,6 +121,54 @@ func TestNeverReading(t *testing.T) {
 	}
 }
 
+// Check that credit is exact: while nothing is answered, a client is read from as
+// long as the results of its chunks fit, and not one chunk further, however many
+// arrive at once.
+func TestCreditIsExact(t *testing.T) {
+	const memory, cost = 10000, 2 * (proto.SeedResultHeadBytes + 8)
+	w := newWorld(t, false, "", bridge.Config{MemoryBytes: memory, Grace: time.Millisecond})
+	c := w.raw()
+	many := bytes.Repeat(chunk(1), 5000)
+	if _, err := c.Write(many); err != nil {
+		t.Fatal(err)
+	}
+	src := w.to.attach(t)
+	for range memory / cost {
+		if _, err := src.Next(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if n := w.bridge.Stats().Chunks; n != memory/cost {
+		t.Errorf("%d chunks taken, credit is for %d", n, memory/cost)
+	}
+}
+
+// Check that a client that was slow for a moment is served long after its results
+// had to wait.
+func TestSlowForAMoment(t *testing.T) {
+	const progress = 250 * time.Millisecond
+	cfg := bridge.Config{Progress: progress, SocketBytes: 64 << 10}
+	modes(t, "identity", cfg, func(t *testing.T, w *world) {
+		c := w.dial()
+		x := make([]float64, 100000)
+		go func() { _ = c.Send(x); _ = c.Flush() }()
+		if _, err := c.Receive(); err != nil {
+			t.Fatal(err)
+		}
+		for start := time.Now(); time.Since(start) < 2*progress; {
+			if err := errors.Join(c.Send(x[:5]), c.Flush()); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.Receive(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
 // Check that a client that does not read for the progress time is ended.
 func TestNeverReadingIsEnded(t *testing.T) {
 	cfg := bridge.Config{Progress: 50 * time.Millisecond, MemoryBytes: 32 << 10, SocketBytes: 16 << 10}
@@ -150,12 +199,12 @@ func TestNeverReadingIsEnded(t *testing.T) {
 // behind: no client counted, no stream known to the stage.
 func TestKilledClients(t *testing.T) {
 	modes(t, "identity", bridge.Config{}, func(t *testing.T, w *world) {
-		bytes := append(chunk(1, 2, 3), chunk(make([]float64, 20000)...)...)
+		whole := append(chunk(1, 2, 3), chunk(make([]float64, 20000)...)...)
 		var all sync.WaitGroup
-		for cut := 1; cut < len(bytes); cut = 3*cut/2 + 1 {
+		for cut := 1; cut < len(whole); cut = 3*cut/2 + 1 {
 			c := w.raw()
 			all.Go(func() {
-				_, _ = c.Write(bytes[:cut])
+				_, _ = c.Write(whole[:cut])
 				_ = c.SetLinger(0)
 				c.Close()
 			})

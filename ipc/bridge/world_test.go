@@ -65,6 +65,12 @@ const testCapacity = 8 << 20
 // runs between them unless that is empty.
 func newWorld(t testing.TB, inProcess bool, kernelName string, cfg bridge.Config) *world {
 	t.Helper()
+	return newWorldOn(t, inProcess, kernelName, cfg, func(l net.Listener) net.Listener { return l })
+}
+
+// newWorldOn is newWorld with a listener of the test's own.
+func newWorldOn(t testing.TB, inProcess bool, kernelName string, cfg bridge.Config, wrap func(net.Listener) net.Listener) *world {
+	t.Helper()
 	w := &world{t: t, served: make(chan error, 1), staged: make(chan error, 1)}
 	cfg.Logger = slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	if inProcess {
@@ -97,7 +103,7 @@ func newWorld(t testing.TB, inProcess bool, kernelName string, cfg bridge.Config
 	w.addr = l.Addr().String()
 	ctx, cancel := context.WithCancel(context.Background())
 	w.cancel = cancel
-	go func() { w.served <- w.bridge.Serve(ctx, l) }()
+	go func() { w.served <- w.bridge.Serve(ctx, wrap(l)) }()
 	t.Cleanup(func() {
 		if err := w.stop(); err != nil {
 			t.Errorf("serve: %v", err)

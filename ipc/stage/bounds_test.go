@@ -41,14 +41,15 @@ func TestMaxStateBytes(t *testing.T) {
 		in.send(t, make([]float64, 60), onStream(1, 1))
 		in.end(t, 1)
 		in.send(t, make([]float64, 60), onStream(2, 1))
+		in.send(t, make([]float64, 30), onStream(5, 1))
 		in.send(t, make([]float64, 60), onStream(3, 1)) // ends 2
 		in.send(t, make([]float64, 200), onStream(4, 1))
 		in.send(t, make([]float64, 200), onStream(4, 2))
 	})
-	if roles(got) != "P|E|P|P|E|P|E|PD|" {
+	if roles(got) != "P|E|P|P|P|E|P|E|E|PD|" {
 		t.Fatalf("results %s", roles(got))
 	}
-	if st := s.Stats()[0]; st.Evicted != 2 || st.Ended != 1 || st.Streams != 1 {
+	if st := s.Stats()[0]; st.Evicted != 3 || st.Ended != 1 || st.Streams != 1 {
 		t.Errorf("stats %+v", st)
 	}
 }

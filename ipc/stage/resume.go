@@ -16,7 +16,7 @@ var errEndOfRing = errors.New("end of what is committed")
 // committed to out, the ring that Run will write. It is called before Run and
 // before anything else is written to out.
 //
-// Every result names the position of its source, so the highest source found for
+// Every result names the position of its source, so the last source found for
 // an input is the last frame answered: Run skips all frames up to it. The last
 // PRIMARY of each stream is the state DELTA needs. A stream whose last PRIMARY has
 // been overwritten since is ended when its next frame comes, because its DELTA
@@ -55,10 +55,7 @@ func (s *Stage) recall(f *ring.Frame) {
 }
 
 func (in *input) recall(f *ring.Frame, h *proto.Header) {
-	if !in.resumed || int64(h.Source-in.answered) > 0 {
-		in.answered = h.Source
-	}
-	in.resumed = true
+	in.answered, in.resumed = h.Source, true // results stand in the order of their sources
 	switch {
 	case f.Kind() == proto.KindStreamEnd:
 		in.streams.drop(h.Stream)

@@ -45,13 +45,13 @@ func story(t *testing.T, in *heapRing, seed uint64) int {
 	const frames = 40
 	for range frames {
 		id := 1 + rng.Uint64N(4)
-		if rng.IntN(8) == 0 {
+		if rng.IntN(5) == 0 {
 			in.end(t, id)
 			sequence[id] = 0
 			continue
 		}
 		sequence[id]++
-		x := make([]float64, 2+rng.IntN(2))
+		x := make([]float64, 2+rng.IntN(8)/7)
 		for j := range x {
 			x[j] = rng.NormFloat64()
 		}
