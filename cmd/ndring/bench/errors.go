@@ -14,4 +14,7 @@ var (
 	// ErrMismatch is returned when a side read other values than its peer
 	// wrote; the figure is worth nothing then.
 	ErrMismatch = errors.New("values read differ from values written")
+
+	// errDone ends what runs in the background of a role.
+	errDone = errors.New("the measurement is over")
 )

@@ -78,6 +78,20 @@ func (h *Host) Pair(role string, placement Placement) ([]Seat, error) {
 	return []Seat{{role, h.CPUs[0]}, {role, h.CPUs[1]}}, nil
 }
 
+// alone seats one side, on the second of the CPUs: the first one serves most
+// interrupts.
+func (h *Host) alone(role string) []Seat {
+	return []Seat{{role, h.cpu(1)}}
+}
+
+// cpu is the CPU of seat i when the seats take turns, or Unpinned.
+func (h *Host) cpu(i int) int {
+	if len(h.CPUs) == 0 {
+		return Unpinned
+	}
+	return h.CPUs[i%len(h.CPUs)]
+}
+
 // distinctCoresFirst moves a CPU of another core to the second place: two
 // threads of one core share its first-level cache, and a line does not travel
 // between them.

@@ -61,6 +61,7 @@ func (s Suite) Limits() []Figure {
 		SlotRing{Frames: s.of(8_000_000)},
 		SharedFillSum{BufferBytes: 1 << 20, Passes: s.of(400)},
 		SharedCopy{BufferBytes: 1 << 20, Passes: s.of(400)},
+		TCPEcho{RoundTrips: s.of(10_000)},
 	}
 }
 
@@ -81,6 +82,13 @@ func (s Suite) Figures() []Figure {
 		RingRate{Frames: s.of(500_000), PayloadBytes: 1 << 20, Capacity: 64 << 20},
 		RingRate{Frames: s.of(400), PayloadBytes: 1 << 20, Touch: true, Capacity: 4 << 20},
 		FlatSize{RoundTrips: s.of(40_000), SmallBytes: 64, LargeBytes: 64 << 20},
+		FanOut{Readers: 1, Frames: s.of(300_000), PeriodNs: 1000},
+		FanOut{Readers: 16, Frames: s.of(300_000), PeriodNs: 1000},
+		Kernels{Elements: s.of(4_000_000)},
+		StageRate{Frames: s.of(500_000), PayloadBytes: 40},
+		StageRate{Frames: s.of(2_000), PayloadBytes: 128 << 10},
+		Bridge{Chunks: s.of(500_000), RoundTrips: s.of(10_000)},
+		Bridge{Chunks: s.of(500_000), RoundTrips: s.of(10_000), Stage: true},
 	}
 }
 
@@ -96,6 +104,14 @@ func Roles() map[string]Role {
 		roleRate:      rateSide,
 		roleBatch:     batchSide,
 		roleFlat:      flatSide,
+		roleFanOut:    fanOutSide,
+		roleKernel:    kernelSide,
+		roleStage:     stageSide,
+		roleClient:    clientSide,
+		roleBridge:    bridgeSide,
+		roleRelay:     relaySide,
+		roleCaller:    callerSide,
+		roleEcho:      echoSide,
 	}
 }
 
