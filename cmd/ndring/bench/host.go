@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ndring/ndring/kernel"
 )
 
 // Host is the machine as a run uses it.
@@ -150,18 +152,23 @@ type Machine struct {
 	Kernel string `json:"kernel"`
 	Go     string `json:"go"`
 	Arch   string `json:"arch"`
+	Vector string `json:"vector"` // instructions the kernels use
+
+	// Load is the load average over a minute, before the run and after it.
+	Load [2]float64 `json:"load"`
 }
 
 // Machine describes the host; what the kernel does not tell stays empty.
 func (h *Host) Machine() Machine {
-	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease")
+	release, _ := os.ReadFile("/proc/sys/kernel/osrelease")
 	return Machine{
 		CPU:    cpuModel(),
 		CPUs:   runtime.NumCPU(),
 		Pinned: listed(h.CPUs),
-		Kernel: string(bytes.TrimSpace(kernel)),
+		Kernel: string(bytes.TrimSpace(release)),
 		Go:     runtime.Version(),
 		Arch:   runtime.GOARCH,
+		Vector: kernel.Level(),
 	}
 }
 

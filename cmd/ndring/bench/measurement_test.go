@@ -73,8 +73,29 @@ func TestMeasurementJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `{"name":"n","unit":"ns","median":3,"low":1,"high":null,"spread":null,"rounds":[1,null,3]}`
+	const want = `{"name":"n","unit":"ns","median":3,"low":1,"high":null,"spread":null,"rounds":[1,null,3],"quiet_rounds":3}`
 	if string(text) != want {
 		t.Errorf("JSON is %s, want %s", text, want)
+	}
+}
+
+// Check that disturbed rounds do not count while at least half of them are quiet,
+// that all count otherwise, and that a ratio is as disturbed as its parts.
+func TestDisturbedRounds(t *testing.T) {
+	m := Measurement{Rounds: []float64{1, 100, 3, 200}, Disturbed: []bool{false, true, false, true}}
+	if got := m.Median(); got != 2 {
+		t.Errorf("median is %v, want 2, that of the quiet rounds", got)
+	}
+	if got := m.High(); got != 3 {
+		t.Errorf("highest round is %v, want 3", got)
+	}
+	m.Disturbed[0] = true
+	if got := m.Median(); got != 51.5 {
+		t.Errorf("median is %v, want 51.5, that of all rounds", got)
+	}
+	one := Measurement{Rounds: []float64{1, 1, 1, 1}, Disturbed: []bool{false, false, true, false}}
+	r := Ratio("k", Measurement{Rounds: []float64{1, 2, 3, 4}, Disturbed: []bool{true, false, false, false}}, one)
+	if got := r.Median(); got != 3 || len(r.quiet()) != 2 {
+		t.Errorf("median of the ratio is %v over %v, want 3 over two rounds", got, r.quiet())
 	}
 }

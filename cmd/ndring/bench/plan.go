@@ -66,26 +66,29 @@ func (p Plan) measure(ctx context.Context, host *Host, round int, f Figure, resu
 	if p.Progress != nil {
 		p.Progress(round, f.Name())
 	}
+	before := host.usage()
 	samples, err := f.Measure(ctx, host)
 	if errors.Is(err, ErrSkipped) {
 		results.Skipped = append(results.Skipped, Skip{Figure: f.Name(), Reason: err.Error()})
 		return true, nil
 	}
+	spoilt := disturbed(before, host.usage())
 	for _, s := range samples {
-		results.add(f.Name(), s)
+		results.add(f.Name(), s, spoilt)
 	}
 	return false, err
 }
 
 // add appends s to its measurement; the first sample of a name makes it.
-func (r *Results) add(figure string, s Sample) {
-	for i := range r.Measurements {
-		if r.Measurements[i].Name == s.Name {
-			r.Measurements[i].Rounds = append(r.Measurements[i].Rounds, s.Value)
-			return
-		}
+func (r *Results) add(figure string, s Sample, spoilt bool) {
+	i := slices.IndexFunc(r.Measurements, func(m Measurement) bool { return m.Name == s.Name })
+	if i < 0 {
+		i = len(r.Measurements)
+		r.Measurements = append(r.Measurements, Measurement{Figure: figure, Name: s.Name, Unit: s.Unit})
 	}
-	r.Measurements = append(r.Measurements, Measurement{Figure: figure, Name: s.Name, Unit: s.Unit, Rounds: []float64{s.Value}})
+	m := &r.Measurements[i]
+	m.Rounds = append(m.Rounds, s.Value)
+	m.Disturbed = append(m.Disturbed, spoilt)
 }
 
 // Find returns the measurement of that name.

@@ -33,7 +33,7 @@ func TestPlanInterleaves(t *testing.T) {
 		Rounds:   3,
 		Progress: func(round int, figure string) { order = append(order, fmt.Sprint(round, figure)) },
 	}
-	results, err := plan.Run(t.Context(), nil)
+	results, err := plan.Run(t.Context(), &Host{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestPlanSkips(t *testing.T) {
 		tries++
 		return nil, fmt.Errorf("%w: no such device", ErrSkipped)
 	}}
-	results, err := Plan{Figures: []Figure{skipping, constant("x", 1)}, Rounds: 2}.Run(t.Context(), nil)
+	results, err := Plan{Figures: []Figure{skipping, constant("x", 1)}, Rounds: 2}.Run(t.Context(), &Host{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func TestPlanSkips(t *testing.T) {
 func TestPlanFails(t *testing.T) {
 	cause := errors.New("cause")
 	failing := figureFunc{"f", func() ([]Sample, error) { return nil, cause }}
-	_, err := Plan{Figures: []Figure{failing}, Rounds: 2}.Run(t.Context(), nil)
+	_, err := Plan{Figures: []Figure{failing}, Rounds: 2}.Run(t.Context(), &Host{})
 	if !errors.Is(err, cause) || err.Error() != "measure f in round 0: cause" {
 		t.Errorf("error is %v", err)
 	}
@@ -87,7 +87,7 @@ func TestPlanFails(t *testing.T) {
 
 // Check that a plan without rounds is refused instead of yielding nothing.
 func TestPlanWithoutRounds(t *testing.T) {
-	if _, err := (Plan{}).Run(t.Context(), nil); err == nil {
+	if _, err := (Plan{}).Run(t.Context(), &Host{}); err == nil {
 		t.Error("no error")
 	}
 }

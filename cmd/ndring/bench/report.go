@@ -66,13 +66,15 @@ func listed[T any](s []T) []T {
 func (r Report) WriteText(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	m := r.Machine
-	fmt.Fprintf(w, "%s, %d CPUs (%s), Linux %s, %s %s\n", m.CPU, m.CPUs, pinnedText(m.Pinned), m.Kernel, m.Go, m.Arch)
+	fmt.Fprintf(w, "%s, %d CPUs (%s), kernels use %s\n", m.CPU, m.CPUs, pinnedText(m.Pinned), m.Vector)
+	fmt.Fprintf(w, "Linux %s, %s %s, load average %.1f before and %.1f after\n", m.Kernel, m.Go, m.Arch, m.Load[0], m.Load[1])
 	writeSection(t, "limits of the machine", r.Limits)
 	writeSection(t, "figures", r.Figures)
 	writeSection(t, "ratios", r.Ratios)
 	if err := t.Flush(); err != nil {
 		return fmt.Errorf("write the report as text: %w", err)
 	}
+	fmt.Fprintln(w, "\n±: half the distance between the quartiles. *: counts all rounds, as others used the CPUs in more than half of them.")
 	for _, s := range r.Skipped {
 		if _, err := fmt.Fprintf(w, "\nleft out: %s (%s)\n", s.Figure, s.Reason); err != nil {
 			return fmt.Errorf("write the report as text: %w", err)
@@ -99,11 +101,24 @@ func writeSection(t *tabwriter.Writer, title string, rows []Measurement) {
 		return
 	}
 	const nameWidth = 32
-	fmt.Fprintf(t, "\n%-*s\tmedian\t±\tlow\thigh\t\t\n", nameWidth, title)
+	fmt.Fprintf(t, "\n%-*s\tmedian\t±\tlow\thigh\t\tquiet rounds\t\n", nameWidth, title)
 	for _, m := range rows {
-		fmt.Fprintf(t, "%-*s\t%s\t%s\t%s\t%s\t%s\t\n", nameWidth, m.Name,
-			digits(m.Median()), percent(m.Spread()/2), digits(m.Low()), digits(m.High()), m.Unit)
+		if len(m.Rounds) == 0 {
+			continue
+		}
+		fmt.Fprintf(t, "%-*s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", nameWidth, m.Name,
+			digits(m.Median()), percent(m.Spread()/2), digits(m.Low()), digits(m.High()), m.Unit, m.calm())
 	}
+}
+
+// calm says how many rounds were quiet, with a mark if too few were.
+func (m Measurement) calm() string {
+	quiet := len(m.quiet())
+	mark := ""
+	if 2*quiet < len(m.Rounds) {
+		mark = "*"
+	}
+	return fmt.Sprintf("%s%d/%d", mark, quiet, len(m.Rounds))
 }
 
 // digits writes v with three significant digits, or all before the point.

@@ -67,10 +67,10 @@ func TestReportText(t *testing.T) {
 			lines[words[0]] = words
 		}
 	}
-	if got := strings.Join(lines["ring_rtt_p50"], " "); got != "ring_rtt_p50 252 2% 240 264 ns" {
+	if got := strings.Join(lines["ring_rtt_p50"], " "); got != "ring_rtt_p50 252 2% 240 264 ns 3/3" {
 		t.Errorf("row is %q", got)
 	}
-	if got := strings.Join(lines["spin_rtt"], " "); got != "spin_rtt 1.2 0% 1.2 1.2 ×" {
+	if got := strings.Join(lines["spin_rtt"], " "); got != "spin_rtt 1.2 0% 1.2 1.2 × 3/3" {
 		t.Errorf("row is %q", got)
 	}
 	if !strings.Contains(text.String(), "left out: fanout (one CPU)") {

@@ -29,12 +29,14 @@ func (s Suite) Run(ctx context.Context, host *Host) (Report, error) {
 	host.sweep()
 	limits, figures := s.Limits(), s.Figures()
 	plan := Plan{Figures: s.chosen(slices.Concat(limits, figures)), Rounds: s.Rounds, Progress: s.Progress}
-	before := host.Machine()
+	machine := host.Machine()
+	machine.Load[0] = loadAverage()
 	results, err := plan.Run(ctx, host)
 	if err != nil {
 		return Report{}, err
 	}
-	report := Report{Machine: before, Ratios: results.Ratios(), Skipped: results.Skipped}
+	machine.Load[1] = loadAverage()
+	report := Report{Machine: machine, Ratios: results.Ratios(), Skipped: results.Skipped}
 	for _, m := range results.Measurements {
 		if slices.ContainsFunc(limits, func(f Figure) bool { return f.Name() == m.Figure }) {
 			report.Limits = append(report.Limits, m)
