@@ -1,0 +1,20 @@
+"""Zero-copy streams of N-dimensional arrays between processes on Linux.
+
+    import ndring
+
+    with ndring.Consumer("x") as frames:
+        for frame in frames:
+            print(frame.number, frame.array.mean())
+
+A Consumer is a lossless reader whose frames are views of the ring itself. An Observer
+is a lossy one that nobody waits for, and open_dead looks into a ring whose writer is
+gone. A Producer is a whole writer. A Remote is a client of the TCP bridge.
+"""
+
+from .consumer import Batches, Consumer
+from .errors import *  # noqa: F401,F403
+from .frame import Batch, Frame, Run
+from .header import Header
+from .identity import Identity
+
+__version__ = "1.0.0"

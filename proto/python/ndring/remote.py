@@ -1,0 +1,188 @@
+"""A client of the TCP bridge.
+
+Client to bridge, again and again: a length (u32, big-endian) and that many bytes of
+little-endian float64. Back come one or two results for each chunk: a header of 13
+bytes, big-endian (time, sequence, type), and as many values as the chunk had. PRIMARY
+is the result; DELTA, from the second chunk on if it is as long as the one before, is
+this result minus the one before, so that previous PRIMARY + DELTA = PRIMARY.
+"""
+
+import socket
+import struct
+import threading
+from collections import deque
+from typing import Any, Deque, Iterable, Iterator, NamedTuple, Optional, Tuple
+
+import numpy as np
+
+from . import _layout as L
+from .errors import ChunkError, ClosedError, MessageError, TruncatedError
+
+_HEAD = struct.Struct(">QIB")
+
+
+class Result(NamedTuple):
+    """What the bridge made of one chunk. rebuilt is the PRIMARY before plus delta;
+    both are None where the protocol has no DELTA."""
+
+    sequence: int
+    time_ns: int
+    primary: np.ndarray
+    delta: Optional[np.ndarray]
+    rebuilt: Optional[np.ndarray]
+
+
+def decode_result_head(b: bytes) -> Tuple[int, int, int]:
+    """Time, sequence and type of a result."""
+    if len(b) < L.SEED_RESULT_HEAD_BYTES:
+        raise TruncatedError("result header cut after %d of %d bytes" % (len(b), L.SEED_RESULT_HEAD_BYTES))
+    time_ns, sequence, role = _HEAD.unpack_from(b)
+    if role > L.ROLE_DELTA:
+        raise MessageError("result type %d is neither PRIMARY nor DELTA" % role)
+    return time_ns, sequence, role
+
+
+class Chunks:
+    """The bookkeeping of one connection: how long each result is, and which PRIMARY a
+    DELTA refers to. It does no input or output."""
+
+    def __init__(self) -> None:
+        self._lengths: Deque[int] = deque()  # of chunks whose result is due, the first one first
+        self._first = 1  # sequence of the first of them
+        self._before: Optional[np.ndarray] = None  # PRIMARY of the chunk before
+        self._primary: Optional[Tuple[int, int, np.ndarray]] = None  # waits for its DELTA
+
+    def encode(self, values: Any) -> bytes:
+        """A chunk as it is sent. Raises ChunkError."""
+        payload = np.ascontiguousarray(values, "<f8").tobytes()
+        if not payload or len(payload) > 0xffffffff:
+            raise ChunkError("chunk of %d bytes; it holds at least one float64 and at most %d bytes" % (len(payload), 0xffffffff))
+        self._lengths.append(len(payload))
+        return struct.pack(">I", len(payload)) + payload
+
+    def result_bytes(self, sequence: int) -> int:
+        """Length of the payload of a result. Raises MessageError for a sequence that
+        is not due."""
+        i = (sequence - self._first) & 0xffffffff
+        if i >= min(2, len(self._lengths)):
+            raise MessageError("result of chunk %d, due is chunk %d" % (sequence, self._first))
+        return self._lengths[i]
+
+    def take(self, time_ns: int, sequence: int, role: int, payload: bytes) -> Optional[Result]:
+        """Takes in a result and returns the chunk's, once it is complete."""
+        values = np.frombuffer(payload, "<f8")
+        if role == L.ROLE_PRIMARY:
+            if self._primary is not None:
+                raise MessageError("chunk %d has PRIMARY but no DELTA" % self._primary[0])
+            if self._before is not None and len(self._before) == len(values):
+                self._primary = (sequence, time_ns, values)
+                return None
+            return self._complete(sequence, time_ns, values, None, None)
+        if self._primary is None or self._primary[0] != sequence or len(values) != len(self._primary[2]):
+            raise MessageError("DELTA of chunk %d without its PRIMARY" % sequence)
+        assert self._before is not None
+        _, time_ns, primary = self._primary
+        self._primary = None
+        return self._complete(sequence, time_ns, primary, values, self._before + values)
+
+    def _complete(self, sequence: int, time_ns: int, primary: np.ndarray, delta: Optional[np.ndarray],
+                  rebuilt: Optional[np.ndarray]) -> Result:
+        self._before = primary
+        self._lengths.popleft()
+        self._first = (self._first + 1) & 0xffffffff
+        return Result(sequence, time_ns, primary, delta, rebuilt)
+
+    @property
+    def due(self) -> int:
+        """How many chunks have no result yet."""
+        return len(self._lengths)
+
+
+class Remote:
+    """One connection to a bridge. send and recv may be used by two threads."""
+
+    def __init__(self, host: str = "127.0.0.1", port: int = 5000, *, timeout: Optional[float] = None) -> None:
+        self._sock = socket.create_connection((host, port), timeout)
+        self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._chunks = Chunks()
+        self._closed = False
+
+    def send(self, values: Any) -> None:
+        """Sends one chunk: an array, or whatever NumPy makes one of float64 of."""
+        if self._closed:
+            raise ClosedError("remote client is closed")
+        self._sock.sendall(self._chunks.encode(values))
+
+    def finish(self) -> None:
+        """Says that no chunk will follow. Results still arrive."""
+        self._sock.shutdown(socket.SHUT_WR)
+
+    def recv(self) -> Result:
+        """The result of the next chunk. Raises EOFError when the bridge ended the
+        connection, TimeoutError, or MessageError when it broke the protocol."""
+        if self._closed:
+            raise ClosedError("remote client is closed")
+        while True:
+            time_ns, sequence, role = decode_result_head(self._exactly(L.SEED_RESULT_HEAD_BYTES))
+            payload = self._exactly(self._chunks.result_bytes(sequence))
+            result = self._chunks.take(time_ns, sequence, role, payload)
+            if result is not None:
+                return result
+
+    def _exactly(self, n: int) -> bytes:
+        b = bytearray(n)
+        view, got = memoryview(b), 0
+        while got < n:
+            try:
+                k = self._sock.recv_into(view[got:])
+            except socket.timeout:
+                raise TimeoutError("no result in time") from None
+            if k == 0:
+                raise EOFError("the bridge ended the connection; %d chunks have no result" % self._chunks.due)
+            got += k
+        return bytes(b)
+
+    def call(self, values: Any) -> Result:
+        """Sends one chunk and waits for its result."""
+        self.send(values)
+        return self.recv()
+
+    def stream(self, chunks: Iterable[Any]) -> Iterator[Result]:
+        """Sends chunks from a thread of its own and yields their results in order.
+        What the iteration over chunks raises is raised here."""
+        failure = []
+        counted = threading.Semaphore(0)  # one for each chunk sent, one for the end
+        ended = threading.Event()
+
+        def feed() -> None:
+            try:
+                for chunk in chunks:
+                    self.send(chunk)
+                    counted.release()
+            except BaseException as e:  # told by the thread that reads
+                failure.append(e)
+            ended.set()
+            counted.release()
+
+        sender = threading.Thread(target=feed, name="ndring remote", daemon=True)
+        sender.start()
+        while True:
+            counted.acquire()
+            if ended.is_set() and self._chunks.due == 0:
+                break
+            if self._chunks.due:
+                yield self.recv()
+        sender.join()
+        if failure:
+            raise failure[0]
+
+    def close(self) -> None:
+        """Ends the connection. Closing again does nothing."""
+        self._closed = True
+        self._sock.close()
+
+    def __enter__(self) -> "Remote":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
