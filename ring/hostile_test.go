@@ -84,3 +84,65 @@ func TestUnalignedTailIsRounded(t *testing.T) {
 
 // asleep is the Wait of an observer that never sleeps.
 func asleep(context.Context, uint64) error { return errAsleep }
+
+// Check that a cursor that goes back, passes the writer, or leaves the lines costs its
+// reader its hold and is reported, and that no other reader suffers.
+func TestHostileCursorIsDismissed(t *testing.T) {
+	for _, cursor := range []uint64{64 * 99, 64 * 201, 64*150 + 8, 1 << 63, ^uint64(0) &^ 63} {
+		var codes []proto.Code
+		var slots []int
+		p := newRing(t, proto.NewIdentity("x", smallBytes), ring.WriterConfig{
+			Sleeper: awake{},
+			OnEvict: func(i int, c proto.Code) { slots, codes = append(slots, i), append(codes, c) },
+		})
+		honest, _ := p.attachAt(t, ring.Attach{Start: proto.StartOldest})
+		_, at := p.attachAt(t, ring.Attach{Start: proto.StartOldest})
+		for i := range uint64(200) {
+			p.put(t, 40, i)
+		}
+		drain(t, honest, 0, 150)
+		p.setCursor(at.Slot, 64*100)
+		n := p.fillUp(t, 200) // the writer has seen 100
+		p.setCursor(at.Slot, cursor)
+		if cursor == 64*201 {
+			p.setCursor(at.Slot, n*64+64)
+		}
+		n = p.fillUp(t, n)
+		if len(codes) != 1 || codes[0] != proto.CodeCursor || slots[0] != at.Slot {
+			t.Fatalf("cursor %d: codes %v of slots %v", cursor, codes, slots)
+		}
+		drain(t, honest, 150, n)
+	}
+}
+
+// Check that a frame described like the one before it is not taken across the wrap.
+func TestLikeFrameAcrossTheWrapIsRefused(t *testing.T) {
+	p := newStill(t, nil)
+	p.put(t, 200, 0)
+	take(t, p.r, 200, 0)
+	last := uint64(smallBytes - 64)
+	copy(p.at(last), p.at(0)[:64])
+	le.PutUint64(p.at(last), last|uint64(proto.KindData))
+	r, err := ring.NewReader(p.seg, ring.ReaderConfig{Table: p.table, Position: 0, Sleeper: awake{}, WriterBell: awake{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	take(t, r, 200, 0)
+	if err := r.Rebind(ring.ReaderConfig{Table: p.table, Position: last, Sleeper: awake{}, WriterBell: awake{}}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = r.Next(context.Background())
+	wantErr(t, err, ring.ErrCorrupt)
+}
+
+// Check that parked words that nobody stored honestly cost a ring of a bell at most.
+func TestHostileParkedWords(t *testing.T) {
+	p := newPair(t, smallBytes, 0)
+	for i := range uint64(3000) {
+		le.PutUint64(p.tab[proto.TbReadersParked:], i*0x0101010101010101)
+		le.PutUint64(p.tab[proto.TbWriterParked:], i*0x9e3779b97f4a7c15)
+		le.PutUint64(p.tab[proto.TableHeadBytes+proto.SlParked:], ^i)
+		p.put(t, 40, i)
+		take(t, p.r, 40, i)
+	}
+}

@@ -324,3 +324,40 @@ func TestRescuesAreCounted(t *testing.T) {
 		t.Fatalf("%d rescues", r.Rescues())
 	}
 }
+
+// Check that a reader that leaves wakes the writer that waits for it, and so does one
+// that is evicted.
+func TestDetachWakesTheWriter(t *testing.T) {
+	for name, leave := range map[string]func(*ring.Writer, int){
+		"detach": (*ring.Writer).Detach, "evict": (*ring.Writer).Evict,
+	} {
+		for range 500 {
+			p := newRing(t, proto.NewIdentity("x", smallBytes), ring.WriterConfig{})
+			_, got := p.attachAt(t, ring.Attach{Start: proto.StartOldest})
+			for i := range uint64(smallBytes/64 - 1) {
+				c := mustFit(t, p.w, 40)
+				le.PutUint64(c.Payload(), i)
+				c.Commit()
+			}
+			done := make(chan struct{})
+			go func() { mustFit(t, p.w, 40).Commit(); close(done) }()
+			leave(p.w, got.Slot)
+			watch(t, p, func() { <-done })
+			_ = name
+		}
+	}
+}
+
+// Check that a reader that waits is not told of an end that lies further on.
+func TestEndSeenByWaiting(t *testing.T) {
+	p := newStill(t, nil)
+	p.put(t, 40, 0)
+	p.w.Finish()
+	le.PutUint64(p.at(0), 0) // as if the store of the commit word were still under way
+	mustWait(t, p.r)
+	le.PutUint64(p.at(0), uint64(proto.KindData))
+	take(t, p.r, 40, 0)
+	if _, err := p.r.Next(context.Background()); err != io.EOF {
+		t.Fatalf("at the end: %v", err)
+	}
+}

@@ -1,0 +1,146 @@
+package ring_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// mutant is one change of the package's source that a test must notice.
+type mutant struct {
+	name, file, from, to, tests string
+}
+
+// readMutants parses testdata/mutations.txt: blocks of a name, a file, lines to take
+// out ("-"), lines to put in ("+") and the tests to run, parted by blank lines.
+func readMutants(t *testing.T) []mutant {
+	t.Helper()
+	text, err := os.ReadFile("testdata/mutations.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []mutant
+	for _, block := range strings.Split(string(text), "\n\n") {
+		var m mutant
+		for _, line := range strings.Split(strings.TrimSpace(block), "\n") {
+			key, rest, _ := strings.Cut(line, " ")
+			switch key {
+			case "name:":
+				m.name = rest
+			case "file:":
+				m.file = rest
+			case "test:":
+				m.tests = rest
+			case "-":
+				m.from += rest + "\n"
+			case "+":
+				m.to += rest + "\n"
+			}
+		}
+		if m.name != "" {
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+// apply replaces the one run of lines that are from, indented alike or not.
+func (m mutant) apply(source string) (string, bool) {
+	lines := strings.SplitAfter(source, "\n")
+	from := strings.SplitAfter(strings.TrimSuffix(m.from, "\n"), "\n")
+	at, found := -1, 0
+	for i := range len(lines) - len(from) + 1 {
+		same := true
+		for j := range from {
+			same = same && strings.TrimSpace(lines[i+j]) == strings.TrimSpace(from[j])
+		}
+		if same {
+			at, found = i, found+1
+		}
+	}
+	if found != 1 {
+		return "", false
+	}
+	return strings.Join(lines[:at], "") + m.to + strings.Join(lines[at+len(from):], ""), true
+}
+
+// Check that every change in the list of mutations still fits the source.
+func TestMutantsApply(t *testing.T) {
+	for _, m := range readMutants(t) {
+		source, err := os.ReadFile(m.file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := m.apply(string(source)); !ok {
+			t.Errorf("%s: not exactly one place in %s reads\n%s", m.name, m.file, m.from)
+		}
+	}
+}
+
+// Check that the tests notice each mutation: a fence, bound, check or store taken out.
+// It takes minutes and runs when NDRING_MUTANTS is set, to 1 or to a part of the name
+// of those to run.
+func TestMutantsAreKilled(t *testing.T) {
+	choice := os.Getenv("NDRING_MUTANTS")
+	if choice == "" {
+		t.Skip("takes minutes: set NDRING_MUTANTS=1")
+	}
+	for _, m := range readMutants(t) {
+		if choice != "1" && !strings.Contains(m.name, choice) {
+			continue
+		}
+		t.Run(m.name, func(t *testing.T) {
+			dir := t.TempDir()
+			copyModule(t, dir)
+			path := filepath.Join(dir, "ring", m.file)
+			source, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			changed, ok := m.apply(string(source))
+			if !ok {
+				t.Fatal("does not apply")
+			}
+			if err := os.WriteFile(path, []byte(changed), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			m.mustFail(t, dir)
+		})
+	}
+}
+
+func (m mutant) mustFail(t *testing.T, dir string) {
+	t.Helper()
+	run := func(args ...string) ([]byte, error) {
+		cmd := exec.Command("go", args...)
+		cmd.Dir = dir
+		return cmd.CombinedOutput()
+	}
+	if out, err := run("test", "-c", "-o", filepath.Join(dir, "mutant"), "./ring"); err != nil {
+		t.Fatalf("does not build:\n%s", out)
+	}
+	for range 3 {
+		out, err := run("test", "-timeout", "20s", "-run", m.tests, "./ring")
+		if bytes.Contains(out, []byte("no tests to run")) {
+			t.Fatalf("no test matches %s", m.tests)
+		}
+		if err != nil {
+			return
+		}
+	}
+	t.Errorf("survives %s", m.tests)
+}
+
+// copyModule copies what this package needs of its module.
+func copyModule(t *testing.T, dir string) {
+	t.Helper()
+	for _, part := range []string{"go.mod", "go.sum", "proto", "ring"} {
+		out, err := exec.Command("cp", "-r", filepath.Join("..", part), dir).CombinedOutput()
+		if err != nil {
+			t.Fatalf("copy %s: %v\n%s", part, err, out)
+		}
+	}
+}
