@@ -155,11 +155,6 @@ func inodeOf(f *os.File) (inode, error) {
 	return inode{st.Dev, st.Ino}, nil
 }
 
-func (d *directory) exists(name string) bool {
-	_, err := d.inode(name)
-	return err == nil
-}
-
 // rings lists the names of rings of which any file exists, sorted.
 func (d *directory) rings() ([]string, error) {
 	entries, err := os.ReadDir("/proc/self/fd/" + strconv.Itoa(d.fd))
