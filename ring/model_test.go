@@ -239,8 +239,8 @@ func (m *model) finish(p *pair) error {
 // of it still does.
 func TestAgainstModel(t *testing.T) {
 	base := rand.Uint64()
-	for i := range uint64(60) {
-		ops := randomOps(base+i, 2000)
+	for i := range uint64(30) {
+		ops := randomOps(base+i, 1200)
 		err := replay(t, ops)
 		if err == nil {
 			continue

@@ -114,20 +114,22 @@ func TestMutantsAreKilled(t *testing.T) {
 
 func (m mutant) mustFail(t *testing.T, dir string) {
 	t.Helper()
-	run := func(args ...string) ([]byte, error) {
-		cmd := exec.Command("go", args...)
-		cmd.Dir = dir
-		return cmd.CombinedOutput()
-	}
-	if out, err := run("test", "-c", "-o", filepath.Join(dir, "mutant"), "./ring"); err != nil {
+	binary := filepath.Join(dir, "mutant")
+	build := exec.Command("go", "test", "-c", "-o", binary, "./ring")
+	build.Dir = dir
+	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("does not build:\n%s", out)
 	}
 	for range 3 {
-		out, err := run("test", "-timeout", "20s", "-run", m.tests, "./ring")
+		run := exec.Command(binary, "-test.timeout", "20s", "-test.run", m.tests)
+		run.Dir = filepath.Join(dir, "ring")
+		out, err := run.CombinedOutput()
 		if bytes.Contains(out, []byte("no tests to run")) {
 			t.Fatalf("no test matches %s", m.tests)
 		}
 		if err != nil {
+			first, _, _ := bytes.Cut(out, []byte("\n"))
+			t.Logf("killed: %s", first)
 			return
 		}
 	}
