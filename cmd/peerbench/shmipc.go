@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/cloudwego/shmipc-go"
 )
@@ -16,6 +17,7 @@ const (
 	shmipcPrefix     = 8    // length and padding of a frame
 	shmipcMostPad    = 7    // before a frame in its slice, to align it
 	shmipcSliceAlign = 64
+	shmipcStartTime  = 10 * time.Second
 )
 
 // shmStream is a stream of shmipc-go: a frame is written into a slice of
@@ -32,6 +34,7 @@ type shmStream struct {
 func shmipcConfig(e end) *shmipc.Config {
 	cfg := shmipc.DefaultConfig()
 	cfg.LogOutput = os.Stderr
+	cfg.InitializeTimeout = shmipcStartTime // 1 s by default, too little on a busy machine
 	cfg.QueueCap = shmipcQueue
 	cfg.QueuePath = filepath.Join(e.dir, "queue")
 	cfg.ShareMemoryPathPrefix = filepath.Join(e.dir, "memory")
