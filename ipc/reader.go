@@ -63,14 +63,7 @@ func (r *Reader) epochPassed() bool {
 // nextSlow is Next after a reader's error, in stream mode and across restarts.
 func (r *Reader) nextSlow(ctx context.Context, err error) (*ring.Frame, error) {
 	for {
-		switch {
-		case r.err != nil:
-			return nil, r.err
-		case errors.Is(err, errHangup) || err == nil && r.epochPassed():
-			if err := r.reconnect(ctx); err != nil {
-				return nil, err
-			}
-		case err != nil:
+		if err = r.mend(ctx, err); err != nil {
 			return nil, err
 		}
 		var f *ring.Frame
@@ -80,9 +73,23 @@ func (r *Reader) nextSlow(ctx context.Context, err error) (*ring.Frame, error) {
 	}
 }
 
+// mend reconnects if err, or another writer, makes that necessary. It returns nil
+// when the ring can be read again, or for the first time.
+func (r *Reader) mend(ctx context.Context, err error) error {
+	if r.err != nil {
+		return r.err
+	}
+	if errors.Is(err, errHangup) || err == nil && r.epochPassed() {
+		return r.reconnect(ctx)
+	}
+	return err
+}
+
 // source is the reader of the ring, whatever its wake mode.
 func (r *Reader) source() interface {
 	Next(context.Context) (*ring.Frame, error)
+	NextBatch(context.Context, int) (*ring.ReadBatch, error)
+	Frame() *ring.Frame
 	Release() error
 	Position() uint64
 } {

@@ -111,27 +111,56 @@ func (r *Reader) NextBatch(ctx context.Context, most int) (*ReadBatch, error) {
 		return nil, err
 	}
 	b := &r.batch
-	b.at, b.count, b.first = f.position, 1, f.number
-	b.seg, b.bytes, b.size, b.desc = r.seg, uint64(len(f.payload)), f.end-f.position, f.desc
-	if f.desc != r.desc || f.kind != proto.KindData {
-		return b, nil
+	b.begin(r.seg, f)
+	if f.desc == r.desc && f.kind == proto.KindData {
+		b.extend(min(r.seg.toWrap(b.at)/b.size, uint64(max(1, most))))
 	}
-	fit := int(min(r.seg.toWrap(b.at)/b.size, uint64(max(1, most))))
-	at := f.end
-	for b.count < fit {
-		word := r.seg.commitWord(at)
+	r.next = b.end()
+	return b, nil
+}
+
+// NextBatch is Reader.NextBatch, within what is announced.
+func (r *StreamReader) NextBatch(ctx context.Context, most int) (*ReadBatch, error) {
+	f, err := r.Next(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b := &r.batch
+	b.begin(r.seg, f)
+	if !f.extended && f.kind == proto.KindData {
+		b.extend(min(r.seg.toWrap(b.at)/b.size, (r.known-b.at)/b.size, uint64(max(1, most))))
+	}
+	r.next = b.end()
+	return b, nil
+}
+
+// begin makes b the batch of the frame f alone.
+func (b *ReadBatch) begin(s *Segment, f *Frame) {
+	b.seg, b.at, b.count, b.first = s, f.position, 1, f.number
+	b.bytes, b.size, b.desc = uint64(len(f.payload)), f.end-f.position, f.desc
+}
+
+// extend takes in the frames that follow and are described alike, up to count in
+// all. The caller has bounded count by the wrap.
+func (b *ReadBatch) extend(count uint64) {
+	at := b.end()
+	for uint64(b.count) < count {
+		word := b.seg.commitWord(at)
 		if atomic.LoadUint64(word) != at|uint64(proto.KindData) { // SYNC: commit
-			break
+			return
 		}
 		if _, desc := baseWords(word); desc != b.desc {
-			break
+			return
 		}
 		at += b.size
 		b.count++
 	}
-	r.next = at
-	return b, nil
 }
+
+func (b *ReadBatch) end() uint64 { return b.at + uint64(b.count)*b.size }
+
+// Frame is the frame that Next returned last, or the first of the last batch.
+func (r *StreamReader) Frame() *Frame { return &r.frame }
 
 // Frame is the first frame of the batch NextBatch returned last.
 func (r *Reader) Frame() *Frame { return &r.frame }

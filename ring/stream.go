@@ -26,8 +26,10 @@ type StreamReader struct {
 	seg   *Segment
 	pos   uint64
 	known uint64 // all before it is published
+	next  uint64 // end of what is leased
 	held  bool
 	frame Frame
+	batch ReadBatch
 	from  Announcements
 	err   error
 }
@@ -85,6 +87,7 @@ func (r *StreamReader) step() (bool, error) {
 	if err := r.frame.set(r.seg, r.pos, kind); err != nil {
 		return false, err
 	}
+	r.next = r.frame.end
 	if int64(r.known-r.frame.end) < 0 {
 		return false, fmt.Errorf("frame at position %d ends at %d, announced were %d: %w", r.pos, r.frame.end, r.known, ErrCorrupt)
 	}
@@ -92,7 +95,7 @@ func (r *StreamReader) step() (bool, error) {
 }
 
 func (r *StreamReader) advance() {
-	r.pos = r.frame.end
+	r.pos = r.next
 	r.from.Released(r.pos)
 }
 
