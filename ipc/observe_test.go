@@ -60,7 +60,7 @@ func TestObserverAcrossRestart(t *testing.T) {
 	}
 	defer o.Close()
 	write.kill()
-	write = spawn(t, "write", "-dir", dir, "-count", "20", "-no-close")
+	spawn(t, "write", "-dir", dir, "-count", "20", "-no-close").expect("listening")
 	for n := range uint64(20) {
 		f, err := o.Next(t.Context())
 		if err != nil || f.Number() != n || f.Float64s()[0] != valueOf(n, 0) {

@@ -35,7 +35,6 @@ type roleFlags struct {
 	count     int
 	elements  int
 	capacity  uint64
-	meta      string
 	wake      string
 	reader    string
 	keep      time.Duration

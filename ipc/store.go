@@ -77,9 +77,7 @@ func (s *store) publish() error {
 	return link(s.dir, s.segmentFile, s.name+segmentSuffix)
 }
 
-// remove unlinks everything but the lock.
-func (s *store) remove() error { return removeRing(s.dir, s.name) }
-
+// removeRing unlinks everything but the lock. The caller holds it.
 func removeRing(dir *directory, name string) error {
 	return dir.removeAll(name+socketSuffix, name+segmentSuffix, name+tableSuffix, "."+name+tableSuffix+".new")
 }
