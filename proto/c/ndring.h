@@ -1,0 +1,44 @@
+/* ndring: zero-copy N-d array streams between processes, in C11 and C++17.
+ *
+ * Header-only, no dependency but the C library; Linux, little-endian. Include this file
+ * before others, or define _GNU_SOURCE.
+ *
+ *   A consumer                                  A producer
+ *     ndring_reader_config c;                     ndring_writer_config c;
+ *     ndring_reader_defaults(&c);                 ndring_writer_defaults(&c);
+ *     ndring_reader_open(&r, "x", &c, &err);      ndring_writer_open(&w, "x", &c, &err);
+ *     while (ndring_reader_next(r, &f, -1) == 0)  ndring_writer_claim(w, NDRING_F64, 1, &n, -1, &p);
+ *         use(f->payload, f->header.shape);       ... fill p ...
+ *     ndring_reader_close(r);                     ndring_writer_commit(w);
+ *                                                 ndring_writer_close(w, -1);
+ *
+ * One role a file:
+ *
+ *   ndring_layout.h    constants of the contract, generated from its Go source
+ *   ndring_wire.h      the structures, every offset asserted
+ *   ndring_status.h    status codes and error texts
+ *   ndring_header.h    frame headers        ndring_identity.h  identity, reader table
+ *   ndring_message.h   socket messages      ndring_segment.h   walks, the intact check
+ *   ndring_session.h   a client's connection
+ *   ndring_reader.h    lossless readers     ndring_observer.h  lossy ones
+ *   ndring_writer.h    the writer           ndring_server.h    its control plane
+ *
+ * What begins with ndring_ is for callers; what begins with ndr_ is the inside. Readers,
+ * observers and writers are each for one thread at a time, and none starts a thread.
+ *
+ * Limits: frames of a ring are shared memory of processes that trust each other not to
+ * truncate its files. A payload must not be used after it was released, nor after its
+ * reader was closed. Timeouts are in milliseconds, NDRING_FOREVER waits without end.
+ */
+#ifndef NDRING_H
+#define NDRING_H
+
+#if !defined(_GNU_SOURCE)
+#define _GNU_SOURCE 1
+#endif
+
+#include "ndring_observer.h"
+#include "ndring_reader.h"
+#include "ndring_writer.h"
+
+#endif
