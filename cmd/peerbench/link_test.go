@@ -75,6 +75,7 @@ func TestReceiverNoticesSpoiledFrames(t *testing.T) {
 			sender := make(chan error, 1)
 			go func() {
 				_, err := measure(&spoiled{link: a, at: 2, spoil: c.spoil}, 0, work)
+				a.close() // the receiver may wait for more
 				sender <- err
 			}()
 			_, err := measure(b, 1, work)
