@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/ndring/ndring/ipc/bridge"
+	"github.com/ndring/ndring/ipc/stage"
 	"github.com/ndring/ndring/proto"
 )
 
@@ -154,7 +155,12 @@ func TestSlowForAMoment(t *testing.T) {
 	modes(t, "identity", cfg, func(t *testing.T, w *world) {
 		c := w.dial()
 		x := make([]float64, 100000)
-		go func() { _ = c.Send(x); _ = c.Flush() }()
+		if err := errors.Join(c.Send(x), c.Flush()); err != nil {
+			t.Fatal(err)
+		}
+		for w.to != nil && w.bridge.Stats().Moved == 0 { // not even a moment's patience was enough
+			runtime.Gosched()
+		}
 		if _, err := c.Receive(); err != nil {
 			t.Fatal(err)
 		}
@@ -325,6 +331,80 @@ func TestStageEndsStream(t *testing.T) {
 	}
 	if st := w.bridge.Stats(); st.Stray != 3 {
 		t.Errorf("%+v", st)
+	}
+}
+
+// Check that a stage that sends a client more than was asked, and more than it
+// takes, costs that client its connection and not the bridge its memory.
+func TestStageSendsTooMuch(t *testing.T) {
+	w := newWorld(t, false, "", bridge.Config{MemoryBytes: 1 << 10, LimitBytes: 8 << 10})
+	src := w.to.attach(t)
+	c := w.raw()
+	if _, err := c.Write(chunk(7)); err != nil {
+		t.Fatal(err)
+	}
+	f, err := src.Next(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := f.Header()
+	h.ExtFlags, h.Shape[0] = proto.ExtStream, 1000
+	for !strings.Contains(w.log.String(), "more than was asked") {
+		claim, err := w.from.w.ClaimFrame(context.Background(), &h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		claim.Commit()
+	}
+	for w.bridge.Stats().Clients != 0 {
+		runtime.Gosched()
+	}
+}
+
+// alwaysReady is a source that never admits that it holds nothing more.
+type alwaysReady struct{ heapReader }
+
+func (alwaysReady) Ready() bool { return true }
+
+// Check that results are sent now and then even if there is always another one.
+func TestResultsAreSentInBetween(t *testing.T) {
+	const chunks = 1100
+	to, from := newRing(t, "to", 1<<20), newRing(t, "from", 1<<20)
+	b, err := bridge.New(bridge.Config{To: to.writer(), From: alwaysReady{from.attach(t)}, Grace: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := stage.New(from.w, stage.Config{Kernel: newKernel(t, "identity"), NoDelta: true}, to.attach(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var ends sync.WaitGroup
+	ends.Go(func() { _ = b.Serve(ctx, l) })
+	ends.Go(func() { _ = s.Run(ctx) })
+	defer ends.Wait()
+	defer cancel()
+	c, err := bridge.Dial(ctx, l.Addr().String(), bridge.ClientConfig{NoDelta: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for range chunks {
+		if err := c.Send([]float64{1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	for range 1000 {
+		if _, err := c.Receive(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
