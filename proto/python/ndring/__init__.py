@@ -16,5 +16,7 @@ from .errors import *  # noqa: F401,F403
 from .frame import Batch, Frame, Run
 from .header import Header
 from .identity import Identity
+from .producer import Claim, Group, Producer
+from .remote import Remote, Result
 
 __version__ = "1.0.0"

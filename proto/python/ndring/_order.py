@@ -21,6 +21,7 @@ MACHINE = platform.machine()
 ORDERED = MACHINE in ("x86_64", "AMD64") and ctypes.sizeof(ctypes.c_void_p) == 8
 
 _SEQ_CST = 5
+_EXCHANGE = "__atomic_exchange_8"
 _SYS_MEMBARRIER = {"x86_64": 324, "aarch64": 283, "riscv64": 283, "ppc64le": 365, "s390x": 356}.get(MACHINE)
 _QUERY, _GLOBAL_EXPEDITED, _REGISTER = 0, 1 << 1, 1 << 2
 
@@ -30,8 +31,9 @@ def _load_libatomic() -> Optional[Any]:
         lib = ctypes.CDLL("libatomic.so.1")
         lib.atomic_thread_fence.argtypes = [ctypes.c_int]
         lib.atomic_thread_fence.restype = None
-        lib.__getattr__("__atomic_exchange_8").argtypes = [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int]
-        lib.__getattr__("__atomic_exchange_8").restype = ctypes.c_uint64
+        swap = getattr(lib, _EXCHANGE)
+        swap.argtypes = [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int]
+        swap.restype = ctypes.c_uint64
         return lib
     except (OSError, AttributeError):
         return None
@@ -102,8 +104,7 @@ def store_release(words: memoryview, index: int, value: int) -> None:
 
 def exchange(address: int, value: int) -> int:
     """Swaps the aligned word at address and returns what was there."""
-    assert _libatomic is not None
-    return int(_libatomic.__getattr__("__atomic_exchange_8")(address, value, _SEQ_CST))
+    return int(getattr(_libatomic, _EXCHANGE)(address, value, _SEQ_CST))
 
 
 def eventfd() -> int:

@@ -38,20 +38,24 @@ class Frame:
     """One committed frame. number counts the frames of the ring from 0, position and
     end say where it lies; array, shape, dtype and the rest are what it holds."""
 
-    __slots__ = ("position", "end", "number", "lost", "_source", "_ticket", "_segment", "_desc", "_head", "_array")
+    __slots__ = ("position", "end", "number", "_source", "_ticket", "_segment", "_desc", "_head", "_array")
 
     def __init__(self, source: Lease, ticket: int, segment: Segment, position: int, end: int, number: int, desc: int,
-                 head: Optional[Header] = None) -> None:
+                 head: Optional[Header] = None, array: Optional[np.ndarray] = None) -> None:
         self.position = position
         self.end = end
         self.number = number
-        self.lost = 0  # frames that an observer missed before this one
         self._source = source
         self._ticket = ticket
         self._segment = segment
         self._desc = desc
         self._head = head  # of extended frames
-        self._array: Optional[np.ndarray] = None
+        self._array = array
+
+    @property
+    def lost(self) -> int:
+        """How many frames an observer missed before this one; 0 for a consumer."""
+        return 0
 
     @property
     def held(self) -> bool:
@@ -204,9 +208,9 @@ class Run:
         """The frames one by one."""
         b, at, size, desc = self._batch, self.position, self.size, self.desc
         source, ticket, segment = b._source, b._ticket, b._segment
-        for number in self.numbers:
+        for number, array in zip(self.numbers, self.array):
             end = at + size
-            yield Frame(source, ticket, segment, at, end, number, desc)
+            yield Frame(source, ticket, segment, at, end, number, desc, None, array)
             at = end
 
 

@@ -5,6 +5,7 @@ it, so it is unmapped when the last of them is gone: a view that outlives its fr
 may read bytes of later frames, but never memory that is not the ring's.
 """
 
+import errno
 import mmap
 import os
 import sys
@@ -16,7 +17,7 @@ from . import _layout as L
 from . import _order
 from .directory import check_file
 from .dtype import NUMPY
-from .errors import CorruptError, EndianError, TruncatedError
+from .errors import CorruptError, EndianError, NoSpaceError, TruncatedError
 from .header import Header, decode, decode_committed
 from .identity import Identity, decode_identity
 
@@ -46,8 +47,10 @@ def map_file(fd: int, size: int, writable: bool = False) -> mmap.mmap:
     for advice in (_MADV_DONTDUMP, _MADV_POPULATE_WRITE if writable else _MADV_POPULATE_READ):
         try:
             m.madvise(advice)
-        except OSError:
-            pass  # older kernels fault the pages in one by one
+        except OSError as e:
+            if writable and e.errno in (errno.EFAULT, errno.ENOMEM):
+                raise NoSpaceError("the pages of %d bytes cannot be had: %s" % (size, e.strerror)) from e
+            # older kernels fault the pages in one by one
     return m
 
 

@@ -1,0 +1,451 @@
+"""The writer's half of a ring: room, commits, tail, limit, marks, gate and slots.
+
+One thread claims and commits; the server's thread attaches and detaches readers. Both
+hold lock wherever the gate, the limit or a slot is concerned, so that raising the
+limit and attaching a reader exclude each other. A commit takes no lock.
+"""
+
+import os
+import select
+import threading
+import time
+from typing import Callable, List, NamedTuple, Optional, Tuple
+
+from . import _layout as L
+from . import _order
+from ._store import Store, Table, now_ns
+from .errors import CorruptError, DroppedError, FinishedError, NoPositionError, SlotError, TableFullError
+from .header import describe
+from .message import Hello
+from .segment import Segment, add, ahead
+from .table import SlotInfo
+
+SAFETY_SECONDS = 0.1  # no sleep is longer
+_FREE = SlotInfo(L.SLOT_FREE, 0, 0, 0, 0, 0, 0, 0, "")
+
+
+class Attached(NamedTuple):
+    """What a reader got."""
+
+    slot: int
+    generation: int
+    start: int
+    oldest: int
+    tail: int
+    newer: bool
+
+
+class Slot:
+    """The writer's own record of a reader."""
+
+    def __init__(self) -> None:
+        self.info = _FREE
+        self.gating = False
+        self.cursor = 0  # last accepted
+        self.bell = -1  # doorbell, in park mode
+        self.asymmetric = False
+        self.stuck_at = -1
+        self.stuck_since = 0.0
+
+
+class Writer:
+    """Takes over a segment: a new one, or one whose writer died."""
+
+    def __init__(self, store: Store, free_run: bool, asymmetric: bool) -> None:
+        self.lock = threading.RLock()
+        self.segment: Segment = store.segment
+        self.table: Table = store.table
+        self.slots = [Slot() for _ in range(self.table.head.slots)]
+        self.free_run = free_run
+        self.asymmetric = asymmetric  # readers that park run membarrier
+        self.fenced = not asymmetric
+        self.parking = False  # a reader in park mode was here
+        self.bell = _order.eventfd()
+        self.waiting: Optional[int] = None  # the cursor that the committing thread waits for
+        self.finished = False
+        self.on_evict: Callable[[int, int], None] = lambda slot, code: None
+        s = self.segment
+        if store.resumed:
+            self.pos, self.number = recover(s)
+        else:
+            self.pos, self.number = s.identity.start, 0
+        self.limit = self.pos  # proven against every cursor by this writer
+        self.stored_tail = self.pos
+        self._mark = self.pos  # the first frame at or beyond it becomes a mark
+        self.saw_reader = bool(s.word(L.WR_FLAGS) & L.WRITER_SAW_READER)
+        if store.old is not None:
+            self._inherit(store.old)
+        s.words[s.commit_index(self.pos)] = 0
+        self.store_tail()
+        s.set_word(L.WR_PID, os.getpid())
+        s.set_word(L.WR_STARTED_NS, now_ns())
+        s.set_word(L.WR_BLOCKED_SINCE, 0)
+        self._store_flags()
+        s.set_word(L.WR_EPOCH, self.table.head.epoch)
+
+    def close(self) -> None:
+        """Gives the doorbell back."""
+        if self.bell >= 0:
+            os.close(self.bell)
+            self.bell = -1
+
+    def _store_flags(self) -> None:
+        self.segment.set_word(
+            L.WR_FLAGS, (L.WRITER_ASYMMETRIC if self.asymmetric else 0) | (L.WRITER_FREE_RUN if self.free_run else 0)
+            | (L.WRITER_SAW_READER if self.saw_reader else 0))
+
+    # Commits.
+
+    def store_tail(self) -> None:
+        """Publishes number, then tail, for attach, inspection and recovery."""
+        s = self.segment
+        s.set_word(L.WR_NUMBER, self.number)
+        s.set_word(L.WR_TAIL_NS, now_ns())
+        s.set_word(L.WR_TAIL, self.pos)
+        self.stored_tail = self.pos
+
+    def reserve(self, size: int, frames: int, timeout: Optional[float]) -> int:
+        """Waits for room for size bytes that do not cross the wrap, and returns where
+        they start."""
+        if self.finished:
+            raise FinishedError("ring %r has ended" % self.segment.identity.name)
+        s = self.segment
+        at = self.pos
+        left = s.to_wrap(at)
+        if size > left:
+            at = add(at, left)
+        need = add(at, size + L.LINE_BYTES)
+        if ahead(need, self.limit) > 0:
+            self._raise(need, frames, timeout)
+        return at
+
+    def publish(self, at: int, kind: int, end: int, frames: int, large: bool) -> None:
+        """Makes what was written from at to end visible, with the padding before it.
+        Everything but the first commit word and the word at end is in place."""
+        s = self.segment
+        words, first = s.words, self.pos
+        words[(s.data_off + (end & s.mask)) >> 3] = 0
+        if large:
+            _order.fence()  # the copy may have used stores that the processor reorders
+        i = (s.data_off + (at & s.mask)) >> 3
+        if at != first:
+            _order.store_release(words, i, at | kind)
+            kind, i = L.KIND_PADDING, s.commit_index(first)
+            words[i + 1] = self.number
+            words[i + 2] = describe(ahead(at, first) - L.BASE_BYTES, 0, 1, 0)
+        _order.store_release(words, i, first | kind)  # SYNC: commit
+        self.pos = end
+        self.number += frames
+        if ahead(end, self._mark) > 0:
+            self._pass_mark(first)
+        if self.parking:
+            self.wake_readers()
+
+    def _pass_mark(self, first: int) -> None:
+        """Runs when a commit reaches beyond the start of a 1/64 of the ring that has
+        no mark in this lap yet."""
+        s = self.segment
+        if ahead(first, self._mark) >= 0:
+            s.set_word(L.WR_MARKS + 8 * s.mark_index(first), first)
+            size = s.capacity // L.MARK_COUNT
+            self._mark = add(first & -size, size)
+        self.store_tail()
+
+    def wake_readers(self) -> None:
+        """Rings whoever parked. SYNC: park."""
+        if self.fenced:
+            _order.fence()
+        words = self.table.words
+        i = L.TB_READERS_PARKED >> 3
+        if not words[i]:
+            return
+        _order.exchange(self._address(i), 0)
+        for n, slot in enumerate(self.slots):
+            bell = slot.bell
+            if bell >= 0 and _order.exchange(self._address(self.table.index(n, L.SL_PARKED)), 0):
+                _order.ring_bell(bell)
+
+    def _address(self, index: int) -> int:
+        import ctypes
+        if self._table_address is None:
+            self._table_address = ctypes.addressof(ctypes.c_char.from_buffer(self.table.buffer))  # type: ignore[arg-type]
+        return self._table_address + 8 * index
+
+    _table_address: Optional[int] = None
+
+    def finish(self) -> None:
+        """Ends the ring at the last committed frame."""
+        if self.finished:
+            return
+        self.finished = True
+        self.store_tail()
+        self.segment.set_word(L.WR_FINAL, self.pos | 1)
+        if self.parking:
+            _order.fence()
+            self.table.words[L.TB_READERS_PARKED >> 3] = 1
+            self.wake_readers()
+
+    # The gate.
+
+    def gate(self) -> Tuple[int, int]:
+        """The lowest cursor of the readers that gate, and its slot; -1 for a first
+        reader that has not come. Under lock."""
+        s = self.segment
+        if not self.saw_reader and not self.free_run:
+            limit = s.word(L.WR_LIMIT)
+            start = s.identity.start
+            return (start if ahead(limit, start) <= s.capacity else add(limit, -s.capacity)), -1
+        lowest, slowest = self.pos, -1
+        for i, slot in enumerate(self.slots):
+            if not slot.gating:
+                continue
+            if slot.bell >= 0 and not self._accept(i, slot):
+                continue
+            if ahead(slot.cursor, lowest) < 0:
+                lowest, slowest = slot.cursor, i
+        return lowest, slowest
+
+    def _accept(self, i: int, slot: Slot) -> bool:
+        """Takes over the cursor of a reader in park mode, or gives the reader up."""
+        cursor = self.table.words[self.table.index(i, L.SL_CURSOR)]
+        if cursor == slot.cursor:
+            return True
+        if ahead(cursor, slot.cursor) >= 0 and ahead(self.pos, cursor) >= 0 and cursor % L.LINE_BYTES == 0:
+            slot.cursor = cursor
+            return True
+        slot.gating = False
+        self.on_evict(i, L.CODE_CURSOR)
+        return False
+
+    def _raise(self, need: int, frames: int, timeout: Optional[float]) -> None:
+        """Makes room up to need, and a little more if there is room for it already.
+        SYNC: limit: stored, then a fence, before anything is stored beyond the old
+        one; attaching excludes it."""
+        s = self.segment
+        wanted = add(need, -s.capacity)
+        with self.lock:
+            if self._prove(need):
+                return
+        if s.identity.policy == L.POLICY_DROP_NEWEST:
+            s.set_word(L.WR_DROPPED, s.word(L.WR_DROPPED) + frames)
+            raise DroppedError("ring %r is full, frame dropped" % s.identity.name)
+        while True:
+            self.await_gate(wanted, timeout)
+            with self.lock:
+                if self._prove(need):
+                    return
+
+    def _prove(self, need: int) -> bool:
+        s = self.segment
+        gate, _ = self.gate()
+        most = add(gate, s.capacity)
+        if ahead(most, need) < 0:
+            return False
+        limit = add(need, s.capacity // L.LIMIT_DIVISOR)
+        if ahead(limit, most) > 0:
+            limit = most
+        shared = s.word(L.WR_LIMIT)
+        if ahead(limit, shared) <= 0 and ahead(shared, most) <= 0:
+            limit = shared
+        if ahead(limit, shared) > 0:
+            if ahead(limit, self.stored_tail) > s.capacity:
+                self.store_tail()  # recovery and observers start at a frame that is there
+            s.set_word(L.WR_LIMIT, limit)
+            _order.fence()
+        self.limit = limit
+        return True
+
+    def await_gate(self, wanted: int, timeout: Optional[float]) -> None:
+        """Waits until the gate is at wanted or beyond. Raises TimeoutError."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        s = self.segment
+        began = time.monotonic()
+        with self.lock:
+            self.store_tail()
+            if ahead(self.gate()[0], wanted) >= 0:
+                return
+            s.set_word(L.WR_BLOCKS, s.word(L.WR_BLOCKS) + 1)
+            s.set_word(L.WR_BLOCKED_SINCE, now_ns())
+        poll = select.poll()
+        poll.register(self.bell, select.POLLIN)
+        try:
+            while not self._arrived(wanted):
+                left = SAFETY_SECONDS if deadline is None else min(SAFETY_SECONDS, deadline - time.monotonic())
+                if left <= 0:
+                    raise TimeoutError("ring %r is full" % s.identity.name)
+                poll.poll(int(left * 1000) + 1)
+                _order.hush_bell(self.bell)
+                self._evict_stuck(wanted, began)
+        finally:
+            with self.lock:
+                self.waiting = None
+                self.table.words[L.TB_WRITER_PARKED >> 3] = 0
+                s.set_word(L.WR_BLOCKED_NS, s.word(L.WR_BLOCKED_NS) + int((time.monotonic() - began) * 1e9))
+                s.set_word(L.WR_BLOCKED_SINCE, 0)
+
+    def _arrived(self, wanted: int) -> bool:
+        """Announces what is waited for, then looks at the gate. SYNC: park."""
+        with self.lock:
+            self.waiting = wanted
+            self.table.words[L.TB_WRITER_PARKED >> 3] = wanted | 1
+            if self.parking:
+                _order.fence()
+                if any(slot.gating and slot.asymmetric for slot in self.slots):
+                    _order.barrier()
+            gate, slowest = self.gate()
+            self.segment.set_word(L.WR_BLOCKED_BY, slowest + 1)
+            return ahead(gate, wanted) >= 0
+
+    def _evict_stuck(self, wanted: int, began: float) -> None:
+        """Dismisses readers that hold the ring up longer than they agreed to."""
+        now = time.monotonic()
+        with self.lock:
+            for i, slot in enumerate(self.slots):
+                if not slot.gating or not slot.info.evict_ms or ahead(slot.cursor, wanted) >= 0:
+                    continue
+                if slot.stuck_at != slot.cursor or slot.stuck_since < began:
+                    slot.stuck_at, slot.stuck_since = slot.cursor, now
+                elif now - slot.stuck_since >= slot.info.evict_ms / 1000:
+                    slot.gating = False
+                    self.on_evict(i, L.CODE_TOO_SLOW)
+
+    def moved(self) -> None:
+        """Wakes the committing thread if it waits: a gate moved."""
+        if self.waiting is not None:
+            _order.ring_bell(self.bell)
+
+    # Slots, under lock.
+
+    def attach(self, hello: Hello, pid: int, bell: int) -> Attached:
+        """Gives a reader a free slot. Raises TableFullError or NoPositionError."""
+        i = next((i for i, slot in enumerate(self.slots) if slot.info.state == L.SLOT_FREE), -1)
+        if i < 0:
+            raise TableFullError("all %d slots are taken" % len(self.slots), L.CODE_TABLE_FULL)
+        s, tail = self.segment, self.pos
+        floor = add(s.word(L.WR_LIMIT), -s.capacity)
+        oldest = s.boundary(floor, tail)
+        start = {L.START_OLDEST: oldest, L.START_LATEST: tail}.get(hello.start, hello.position)
+        if hello.start == L.START_POSITION and not s.meets(start, floor, tail):
+            raise NoPositionError("position %d, the ring holds %d to %d" % (start, oldest, tail), L.CODE_POSITION, oldest)
+        generation = (self.slots[i].info.generation + 1) & 0xffffffff or 1
+        self._occupy(i, hello, pid, bell, generation, start)
+        return Attached(i, generation, start, oldest, tail, oldest != s.identity.start)
+
+    def _occupy(self, i: int, hello: Hello, pid: int, bell: int, generation: int, start: int) -> None:
+        slot, t = self.slots[i], self.table
+        t.words[t.index(i, L.SL_CURSOR)] = start
+        t.words[t.index(i, L.SL_NEXT)] = start
+        t.words[t.index(i, L.SL_PARKED)] = 0
+        slot.cursor, slot.bell, slot.gating = start, bell, True
+        slot.asymmetric = bell >= 0 and bool(hello.flags & L.HELLO_ASYMMETRIC) and self.asymmetric
+        slot.info = SlotInfo(L.SLOT_ACTIVE, generation, pid, hello.wake, hello.keep_ms, hello.evict_ms, start, now_ns(), hello.name)
+        t.describe(i, slot.info)
+        if bell >= 0:
+            if not hello.flags & L.HELLO_BARRIER:
+                self.fenced = True
+            self.parking = True
+        if not self.saw_reader:
+            self.saw_reader = True
+            self._store_flags()
+        self.moved()
+
+    def reattach(self, i: int, generation: int, position: int, hello: Hello, pid: int, bell: int) -> Attached:
+        """Gives a lost slot back to its reader, whose own position wins."""
+        slot = self.slots[i]
+        if slot.info.state != L.SLOT_LOST or slot.info.generation != generation or not slot.gating:
+            raise SlotError("slot %d is of generation %d and in state %d" % (i, slot.info.generation, slot.info.state))
+        held = slot.cursor
+        if ahead(position, held) < 0 or ahead(self.pos, position) < 0 or position % L.LINE_BYTES:
+            raise NoPositionError("position %d is not from the slot's cursor %d to the tail %d" % (position, held, self.pos), L.CODE_POSITION, held)
+        self._occupy(i, hello, pid, bell, generation, position)
+        return Attached(i, generation, position, held, self.pos, False)
+
+    def lose(self, i: int) -> None:
+        """Keeps a dead reader's slot and gate."""
+        slot = self.slots[i]
+        if slot.info.state == L.SLOT_ACTIVE:
+            if slot.bell >= 0 and slot.gating:
+                self._accept(i, slot)
+            slot.bell = -1
+            slot.info = slot.info._replace(state=L.SLOT_LOST)
+            self.table.describe(i, slot.info)
+
+    def detach(self, i: int) -> None:
+        """Frees a slot."""
+        slot = self.slots[i]
+        slot.gating, slot.bell = False, -1
+        slot.info = _FREE._replace(generation=slot.info.generation)
+        self.table.describe(i, slot.info)
+        self.moved()
+
+    def evict(self, i: int) -> None:
+        """Stops a slot from gating; it stays taken until its reader is gone."""
+        slot = self.slots[i]
+        slot.gating = False
+        if slot.info.state in (L.SLOT_ACTIVE, L.SLOT_LOST):
+            slot.info = slot.info._replace(state=L.SLOT_EVICTED)
+            self.table.describe(i, slot.info)
+            self.segment.set_word(L.WR_EVICTIONS, self.segment.word(L.WR_EVICTIONS) + 1)
+        self.moved()
+
+    def released(self, i: int, position: int) -> bool:
+        """Moves the cursor of a reader in stream mode. Reports whether the position
+        is one that it can have."""
+        slot = self.slots[i]
+        if ahead(position, slot.cursor) < 0 or ahead(self.pos, position) < 0 or position % L.LINE_BYTES:
+            return False
+        slot.cursor = position
+        self.table.words[self.table.index(i, L.SL_CURSOR)] = position
+        waiting = self.waiting
+        if waiting is not None and ahead(position, waiting) >= 0:
+            self.moved()
+        return True
+
+    def _inherit(self, old: Table) -> None:
+        """Carries the occupied slots of the epoch before over as lost."""
+        for i in range(min(old.head.slots, len(self.slots))):
+            info, slot = old.slot(i), self.slots[i]
+            slot.info = _FREE._replace(generation=info.generation)
+            cursor = old.words[old.index(i, L.SL_CURSOR)]
+            behind = ahead(self.pos, cursor)
+            if info.state not in (L.SLOT_ACTIVE, L.SLOT_LOST) or not 0 <= behind <= self.segment.capacity or cursor % L.LINE_BYTES:
+                continue
+            slot.info = info._replace(state=L.SLOT_LOST, generation=max(1, info.generation))
+            slot.cursor, slot.gating = cursor, True
+            self.table.words[self.table.index(i, L.SL_CURSOR)] = cursor
+            self.table.describe(i, slot.info)
+            self.saw_reader = True
+
+    def lost(self) -> List[int]:
+        """Slots that wait for their readers."""
+        return [i for i, slot in enumerate(self.slots) if slot.info.state == L.SLOT_LOST]
+
+
+def recover(s: Segment) -> Tuple[int, int]:
+    """Walks from the shared tail over what is committed; returns where it ends and
+    the next number. Raises CorruptError: what a dead writer committed is not written
+    over unasked."""
+    tail, number, limit = s.word(L.WR_TAIL), s.word(L.WR_NUMBER), s.word(L.WR_LIMIT)
+    start = s.identity.start
+    if tail % L.LINE_BYTES or ahead(tail, start) < 0 or ahead(limit, tail) < 0 and tail != start or ahead(limit, tail) > s.capacity:
+        raise CorruptError("recover: tail %d, limit %d, start %d" % (tail, limit, start))
+    end, first = tail, True
+    while True:
+        word = s.commit_word(end)
+        kind = word & L.KIND_MASK
+        if word == 0:
+            return end, number
+        if word - kind != end or kind == 0:
+            raise CorruptError("recover: word %#x at position %d is neither 0 nor a commit" % (word, end))
+        try:
+            head = s.committed_header(end, kind)
+        except ValueError as e:
+            raise CorruptError("recover: %s" % e) from e
+        near = 0 <= number - head.number <= s.capacity // L.LINE_BYTES
+        if not first and head.number != number or first and not near:
+            raise CorruptError("recover: frame at position %d has number %d, want %d" % (end, head.number, number))
+        first = False
+        number = head.number + (kind != L.KIND_PADDING)
+        end = add(end, head.frame_bytes)
+        if ahead(end, tail) > s.capacity:
+            raise CorruptError("recover: frames from %d on fill the whole ring" % tail)
