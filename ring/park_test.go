@@ -33,7 +33,7 @@ func parkCycles() int {
 	if testing.Short() {
 		return 20000
 	}
-	return 150000
+	return 100000
 }
 
 // Check that no wake-up is lost between a writer and two readers that sleep without
