@@ -91,13 +91,13 @@ func (s *Stage) Run(ctx context.Context) error {
 	if len(s.inputs) == 1 {
 		return s.inputs[0].run(ctx)
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	all, cancel := context.WithCancel(ctx)
 	defer cancel()
 	errs := make([]error, len(s.inputs))
 	var wg sync.WaitGroup
 	for i, in := range s.inputs {
 		wg.Go(func() {
-			if errs[i] = in.run(ctx); errs[i] != nil {
+			if errs[i] = in.run(all); errs[i] != nil {
 				cancel()
 			}
 		})
