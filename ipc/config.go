@@ -34,6 +34,7 @@ type WriterConfig struct {
 	FreeRun    bool         // do not wait for a first reader
 	Slots      int          // reader slots; 0 = proto.DefaultSlots
 	Spin       time.Duration
+	Memory     Memory
 	Recreate   bool          // replace a left-over ring that cannot be continued
 	Grace      time.Duration // for the readers of a writer that died; 0 = DefaultGrace
 	Logger     *slog.Logger  // nil = no log
@@ -87,6 +88,7 @@ type ReaderConfig struct {
 	Keep        time.Duration // how long the writer waits for a named reader that died
 	EvictAfter  time.Duration // how long it may hold up a full ring; 0 = for ever
 	Spin        time.Duration
+	Memory      Memory
 	RestartWait time.Duration // for a writer that died; 0 = DefaultRestartWait, negative = none
 	Logger      *slog.Logger  // nil = no log
 }

@@ -34,7 +34,10 @@ func Dial(ctx context.Context, name string, cfg ReaderConfig) (*Reader, error) {
 	}
 	r.client.noWait = false // a reconnect waits for a time of its own
 	r.first = r.session.welcome
-	if err := r.begin(); err != nil {
+	if err = r.session.segmentMap.hold(cfg.Memory, r.Identity()); err == nil {
+		err = r.begin()
+	}
+	if err != nil {
 		r.session.close()
 		return nil, fmt.Errorf("dial ring %q: %w", name, err)
 	}

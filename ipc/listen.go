@@ -98,6 +98,9 @@ func (w *Writer) start(st *store, cfg *WriterConfig) error {
 		rc.Barrier = Barrier
 	}
 	writer, err := ring.NewWriter(st.segment, st.table, rc)
+	if err == nil {
+		err = st.segmentMap.hold(cfg.Memory, st.segment.Identity())
+	}
 	if err != nil {
 		st.close()
 		return err

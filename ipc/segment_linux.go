@@ -95,7 +95,8 @@ const (
 
 // mapping is a shared mapping of a whole file. It outlives the descriptor.
 type mapping struct {
-	mem mmap.MMap
+	mem   mmap.MMap
+	moved bool // the mapping library no longer knows it
 }
 
 // mapFile maps the first bytes bytes of f. Every page is touched by the kernel
@@ -110,7 +111,11 @@ func mapFile(f *os.File, bytes uint64, how access) (*mapping, error) {
 		return nil, fmt.Errorf("map %q, %d bytes: %w", f.Name(), bytes, err)
 	}
 	m := &mapping{mem: mem}
-	if err := m.settle(how); err != nil {
+	err = m.align()
+	if err == nil {
+		err = m.settle(how)
+	}
+	if err != nil {
 		m.unmap()
 		return nil, fmt.Errorf("map %q, %d bytes: %w", f.Name(), bytes, err)
 	}
@@ -147,7 +152,12 @@ func advise(mem []byte, advice int) error {
 
 // unmap ends the mapping; slices into it must not be used any more.
 func (m *mapping) unmap() {
-	if m != nil && m.mem != nil {
+	switch {
+	case m == nil || m.mem == nil:
+	case m.moved:
+		discard(address(m.mem), address(m.mem)+roundToPage(len(m.mem)))
+		m.mem = nil
+	default:
 		m.mem.Unmap()
 	}
 }
