@@ -43,8 +43,9 @@ func layerOf(p string) (layer, bool) {
 	return best, ok
 }
 
-// checkLayering looks at imports inside the module, of tests too: a test that
-// needs the layer above belongs to that layer.
+// checkLayering looks at imports inside the module, of tests too. Only an external
+// test package may look at neighbours, as a program that puts both together would:
+// nothing can import it. It stays below cmd.
 func checkLayering(t *tree) []finding {
 	var found []finding
 	t.imports(anyFile, func(spec importSpec) {
@@ -54,7 +55,7 @@ func checkLayering(t *tree) []finding {
 		}
 		target := strings.TrimPrefix(strings.TrimPrefix(spec.path, t.module), "/")
 		to, ok := layerOf(target)
-		if ok && (to.dir == from.dir || slices.Contains(from.below, to.dir)) {
+		if ok && (to.dir == from.dir || slices.Contains(from.below, to.dir) || spec.file.isExternalTest()) {
 			return
 		}
 		found = append(found, finding{file: spec.file.path, line: spec.line, text: fmt.Sprintf(
@@ -62,6 +63,12 @@ func checkLayering(t *tree) []finding {
 			from.dir, cmp.Or(target, "the module root"), strings.Join(append([]string{from.dir}, from.below...), ", "))})
 	})
 	return found
+}
+
+// isExternalTest reports whether f belongs to a package of tests beside the one it
+// tests.
+func (f *file) isExternalTest() bool {
+	return strings.HasSuffix(f.path, "_test.go") && strings.HasSuffix(f.syntax.Name.Name, "_test")
 }
 
 // checkDependencies looks at imports from outside the module. Tests may use
