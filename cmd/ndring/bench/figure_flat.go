@@ -122,7 +122,7 @@ func (d *duplex) pass(ctx context.Context, n int) error {
 	return nil
 }
 
-// take awaits a frame of n values and releases it.
+// take awaits a frame of n values; the next call releases it.
 func (d *duplex) take(ctx context.Context, n int) error {
 	f, err := d.in.Next(ctx)
 	if err != nil {
@@ -131,5 +131,5 @@ func (d *duplex) take(ctx context.Context, n int) error {
 	if len(f.Payload()) != 8*n {
 		return fmt.Errorf("frame of %d bytes, not %d: %w", len(f.Payload()), 8*n, ErrMismatch)
 	}
-	return d.in.Release()
+	return nil
 }
