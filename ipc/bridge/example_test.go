@@ -27,6 +27,7 @@ func Example() {
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	served := make(chan error)
 	go func() { served <- b.Serve(ctx, l) }()
 
