@@ -18,6 +18,8 @@ type WriteBatch struct {
 	like  likeness
 }
 
+const outOfBatch = "ring: index out of the batch"
+
 // ClaimBatch claims up to count frames of items elements each, as many as lie
 // before the wrap and below the limit already proven, at least one. Frames of a
 // batch are ordinary frames: readers need not know of it, and see all or none when
@@ -49,8 +51,11 @@ func (w *Writer) ClaimBatch(ctx context.Context, dt proto.DType, items, count in
 // Len is the number of frames.
 func (b *WriteBatch) Len() int { return b.count }
 
-// Payload is the space of frame i, 0 <= i < Len().
+// Payload is the space of frame i, 0 <= i < Len(); another i panics.
 func (b *WriteBatch) Payload(i int) []byte {
+	if uint(i) >= uint(b.count) {
+		panic(outOfBatch)
+	}
 	return b.w.seg.data.slice((b.at+uint64(i)*b.like.size)&b.w.seg.mask+proto.BaseBytes, b.like.bytes)
 }
 
@@ -171,9 +176,12 @@ func (b *ReadBatch) Len() int { return b.count }
 // Number is the number of frame i.
 func (b *ReadBatch) Number(i int) uint64 { return b.first + uint64(i) }
 
-// Payload is the elements' memory of frame i, read-only, 0 <= i < Len(). For a batch
-// of one frame that is not inline use Reader.Frame.
+// Payload is the elements' memory of frame i, read-only, 0 <= i < Len(); another i
+// panics. For a batch of one frame that is not inline use Reader.Frame.
 func (b *ReadBatch) Payload(i int) []byte {
+	if uint(i) >= uint(b.count) {
+		panic(outOfBatch)
+	}
 	return b.seg.data.slice((b.at+uint64(i)*b.size)&b.seg.mask+proto.BaseBytes, b.bytes)
 }
 

@@ -75,3 +75,32 @@ func TestStreamBatches(t *testing.T) {
 		t.Fatalf("released %d of %d", news.released, p.w.Position())
 	}
 }
+
+// Check that a batch gives no space beyond its own frames: behind the last one lies
+// the end of the mapping.
+func TestBatchBounds(t *testing.T) {
+	p := newPair(t, 64<<10, 0)
+	ctx := context.Background()
+	w, err := p.w.ClaimBatch(ctx, proto.F64, 5, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustPanic(t, func() { w.Payload(4) })
+	mustPanic(t, func() { w.Payload(-1) })
+	w.Commit()
+	r, err := p.r.NextBatch(ctx, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustPanic(t, func() { r.Payload(4) })
+}
+
+func mustPanic(t *testing.T, f func()) {
+	t.Helper()
+	defer func() {
+		if recover() == nil {
+			t.Error("no panic")
+		}
+	}()
+	f()
+}

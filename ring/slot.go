@@ -98,6 +98,9 @@ func (w *Writer) occupy(i int, a Attach, got Attached) {
 	s.asym.Store(a.Asymmetric)
 	if !a.Barrier {
 		w.fenced.Store(true) // from now on the writer pays for the fence itself
+		if w.cfg.Barrier != nil {
+			w.cfg.Barrier() // a commit under way may not have seen that yet
+		}
 	}
 	s.patience.Store(int64(a.Info.EvictMs) * int64(time.Millisecond))
 	s.bell.Store(&a.Bell)
