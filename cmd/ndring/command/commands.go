@@ -4,7 +4,7 @@ import "github.com/urfave/cli/v2"
 
 // commands are all subcommands, in the order of the help text.
 func commands() []*cli.Command {
-	return []*cli.Command{
+	all := []*cli.Command{
 		demoCommand(),
 		produceCommand(),
 		stageCommand(),
@@ -19,4 +19,8 @@ func commands() []*cli.Command {
 		completionCommand(),
 		completeCommand(),
 	}
+	for _, c := range all {
+		c.OnUsageError = func(_ *cli.Context, err error, _ bool) error { return usageError{err} }
+	}
+	return all
 }

@@ -132,11 +132,32 @@ func consume(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if c.Bool("verify") {
+		id, err := peek(c, name)
+		if err != nil {
+			return stopped(c, err)
+		}
+		if err := consumer.verifyBy(&id); err != nil {
+			return err
+		}
+	}
 	if consumer.from, err = openFrames(c, name); err != nil {
 		return stopped(c, err)
 	}
 	defer consumer.from.Close()
 	return consumer.consume(c)
+}
+
+// verifyBy prepares to verify frames by a ring's metadata.
+func (s *consumer) verifyBy(id *proto.Identity) error {
+	p, err := provenance.Parse(id.Meta)
+	if err == nil {
+		s.audit, err = provenance.NewAudit(p, s.lossy)
+	}
+	if err != nil {
+		return fmt.Errorf("verify ring %s: %w", s.name, err)
+	}
+	return nil
 }
 
 // stopped is err, or nil when a signal ended what the command waited for.
@@ -160,6 +181,7 @@ type consumer struct {
 	printer  *render.Printer
 	out      *bufio.Writer
 	terminal bool
+	lossy    bool
 	audit    *provenance.Audit // nil unless verifying
 	lost     uint64
 	progress *progress
@@ -171,7 +193,7 @@ func newConsumer(c *cli.Context, name string) (*consumer, error) {
 	if err != nil {
 		return nil, usageError{err}
 	}
-	s := &consumer{name: name, count: c.Uint64("count"), printer: printer, out: out, terminal: isTerminal(c.App.Writer)}
+	s := &consumer{name: name, count: c.Uint64("count"), printer: printer, out: out, terminal: isTerminal(c.App.Writer), lossy: c.Bool("lossy")}
 	switch n := c.Int("print"); {
 	case n < 0 || c.Int("values") < 0:
 		return nil, usagef("--print and --values take numbers from 0 up")
@@ -187,13 +209,9 @@ func newConsumer(c *cli.Context, name string) (*consumer, error) {
 }
 
 func (s *consumer) consume(c *cli.Context) error {
-	if c.Bool("verify") {
-		p, err := provenance.Parse(s.from.Identity().Meta)
-		if err == nil {
-			s.audit, err = provenance.NewAudit(p, c.Bool("lossy"))
-		}
-		if err != nil {
-			return fmt.Errorf("verify ring %s: %w", s.name, err)
+	if s.audit != nil { // the ring may be another one by now
+		if err := s.verifyBy(s.from.Identity()); err != nil {
+			return err
 		}
 	}
 	s.progress = startProgress(c, s.count, nil)
@@ -209,6 +227,9 @@ func (s *consumer) consume(c *cli.Context) error {
 // io.EOF.
 func (s *consumer) run(ctx context.Context) error {
 	for s.count == 0 || s.progress.frames.Load() < s.count {
+		if err := ctx.Err(); err != nil { // Next does not look while there are frames
+			return err
+		}
 		f, err := s.from.Next(ctx)
 		if err != nil {
 			return err

@@ -182,6 +182,9 @@ func newProducer(c *cli.Context, w *ipc.Writer, f feed.Feed) *producer {
 // last two give nil and the error of ctx.
 func (p *producer) run(ctx context.Context) error {
 	for p.count == 0 || p.next+p.dropped < p.count {
+		if err := ctx.Err(); err != nil { // a claim that finds room does not look
+			return err
+		}
 		if err := p.pace.wait(ctx); err != nil {
 			return err
 		}

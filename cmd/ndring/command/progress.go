@@ -107,7 +107,7 @@ func (p *progress) stop() {
 func (p *progress) summary() string {
 	frames, took := p.frames.Load(), time.Since(p.started)
 	return fmt.Sprintf("%d frames, %s in %s (%s)", frames, quantity.Bytes(p.bytes.Load()),
-		took.Round(time.Millisecond), quantity.Rate(float64(frames)/took.Seconds()))
+		took.Round(100*time.Microsecond), quantity.Rate(float64(frames)/took.Seconds()))
 }
 
 // totals is what was moved, for machines.

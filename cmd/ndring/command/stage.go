@@ -128,12 +128,12 @@ func runStage(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	inputs, err := openInputs(c)
+	inputs, err := openInputs(c, st)
 	defer closeInputs(inputs)
 	if err != nil {
 		return stopped(c, err)
 	}
-	cfg, err := stageConfig(c, st, inputs)
+	cfg, err := stageConfig(c, st, identities(inputs))
 	if err != nil {
 		return err
 	}
@@ -177,6 +177,9 @@ type primaries struct{ *ipc.Reader }
 
 func (p primaries) Next(ctx context.Context) (*ring.Frame, error) {
 	for {
+		if err := ctx.Err(); err != nil { // the reader does not look while there are frames
+			return nil, err
+		}
 		f, err := p.Reader.Next(ctx)
 		if err != nil || f.Kind() != proto.KindData || f.Header().Role != proto.RoleDelta {
 			return f, err
@@ -215,13 +218,25 @@ func reportStage(c *cli.Context, out string, s *stage.Stage, p *progress, err er
 	return err
 }
 
-func openInputs(c *cli.Context) ([]*ipc.Reader, error) {
+// openInputs attaches to all inputs once each is found to suit the stage.
+func openInputs(c *cli.Context, st provenance.Step) ([]*ipc.Reader, error) {
 	cfg, err := stageReader(c)
 	if err != nil {
 		return nil, err
 	}
 	names, err := inputNames(c)
 	if err != nil {
+		return nil, err
+	}
+	var ids []*proto.Identity
+	for _, name := range names {
+		id, err := peek(c, name)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, &id)
+	}
+	if _, err := stageConfig(c, st, ids); err != nil {
 		return nil, err
 	}
 	var inputs []*ipc.Reader
@@ -231,11 +246,16 @@ func openInputs(c *cli.Context) ([]*ipc.Reader, error) {
 			return inputs, err
 		}
 		inputs = append(inputs, r)
-		if dt := r.Identity().Schema.DType; dt != 0 && dt != proto.F64 {
-			return inputs, fmt.Errorf("ring %s holds %v, kernels take f64: convert it before the stage", name, dt)
-		}
 	}
 	return inputs, nil
+}
+
+func identities(inputs []*ipc.Reader) []*proto.Identity {
+	ids := make([]*proto.Identity, len(inputs))
+	for i, in := range inputs {
+		ids[i] = in.Identity()
+	}
+	return ids
 }
 
 // stageReader is how a stage reads: from the oldest frame on.
@@ -315,13 +335,15 @@ func matches(c *cli.Context, pattern string) ([]string, error) {
 	}
 }
 
-// stageConfig describes the output ring. Unless --capacity says otherwise it holds
-// two pairs of the largest results.
-func stageConfig(c *cli.Context, st provenance.Step, inputs []*ipc.Reader) (ipc.WriterConfig, error) {
+// stageConfig describes the output ring for inputs that suit the stage. Unless
+// --capacity says otherwise it holds two pairs of the largest results.
+func stageConfig(c *cli.Context, st provenance.Step, inputs []*proto.Identity) (ipc.WriterConfig, error) {
 	var largest uint64
 	var sources []provenance.Provenance
-	for _, in := range inputs {
-		id := in.Identity()
+	for _, id := range inputs {
+		if dt := id.Schema.DType; dt != 0 && dt != proto.F64 {
+			return ipc.WriterConfig{}, fmt.Errorf("ring %s holds %v, kernels take f64: convert it before the stage", id.Name, dt)
+		}
 		largest = max(largest, largestPayload(id))
 		p, err := provenance.Parse(id.Meta)
 		if err != nil {
@@ -362,10 +384,10 @@ func largestPayload(id *proto.Identity) uint64 {
 }
 
 // resultSchema is what all results have in common.
-func resultSchema(inputs []*ipc.Reader) proto.Schema {
-	common := inputs[0].Identity().Schema
-	for _, in := range inputs {
-		if s := in.Identity().Schema; s != common || s.DType != proto.F64 {
+func resultSchema(inputs []*proto.Identity) proto.Schema {
+	common := inputs[0].Schema
+	for _, id := range inputs {
+		if s := id.Schema; s != common || s.DType != proto.F64 {
 			return proto.Schema{DType: proto.F64, NDim: proto.AnyNDim}
 		}
 	}
