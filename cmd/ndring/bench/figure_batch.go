@@ -150,7 +150,7 @@ func writeBatches(w *ring.Writer, first, count int) error {
 			return err
 		}
 		for j := range b.Len() {
-			fillFrame(b.Float64s(j), float64(i+j))
+			fillFrame(b.Float64s(j), frameValue(i+j))
 		}
 		b.Commit()
 		i += b.Len()
@@ -176,7 +176,7 @@ func readBatches(r *ring.Reader, first, count int) error {
 	if err := r.Release(); err != nil {
 		return err
 	}
-	if want := meanSum(first, count) * payloadWords; total != want {
+	if want := valueSum(first, count) * payloadWords; total != want {
 		return fmt.Errorf("frames %d to %d sum to %v, not %v: %w", first, first+count, total, want, ErrMismatch)
 	}
 	return nil

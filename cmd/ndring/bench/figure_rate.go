@@ -104,7 +104,7 @@ func rateSide(s *Side) (any, error) {
 	return float64(p.Frames) / clock.ns(clock.now()-began) * 1e9, err
 }
 
-// write writes count frames; frame i is filled with i.
+// write writes count frames; frame i is filled with frameValue(i).
 func (p *rateParams) write(w *ipc.Writer, first, count int) error {
 	ctx, n := context.Background(), p.PayloadBytes/8
 	for i := first; i < first+count; i++ {
@@ -113,7 +113,7 @@ func (p *rateParams) write(w *ipc.Writer, first, count int) error {
 			return err
 		}
 		if p.Touch {
-			fillFrame(c.Float64s(), float64(i))
+			fillFrame(c.Float64s(), frameValue(i))
 		}
 		c.Commit()
 	}
@@ -142,16 +142,25 @@ func (p *rateParams) read(r *ipc.Reader, first, count int) error {
 }
 
 func (p *rateParams) check(total float64, first, count, n int) error {
-	if want := meanSum(first, count) * float64(n); p.Touch && total != want {
+	if want := valueSum(first, count) * float64(n); p.Touch && total != want {
 		return fmt.Errorf("frames %d to %d sum to %v, not %v: %w", first, first+count, total, want, ErrMismatch)
 	}
 	return nil
 }
 
-// meanSum is the sum of first … first+count-1, exact in float64 as long as it,
-// times the values of a frame, stays below 2⁵³.
-func meanSum(first, count int) float64 {
-	return float64(count) * (float64(first) + float64(count-1)/2)
+// valueCycle keeps sums far below 2⁵³, where float64 is exact.
+const valueCycle = 1024
+
+// frameValue is what frame i is filled with.
+func frameValue(i int) float64 { return float64(i % valueCycle) }
+
+// valueSum is the sum of frameValue over count frames from first on.
+func valueSum(first, count int) float64 {
+	upTo := func(n int) float64 {
+		cycles, rest := n/valueCycle, n%valueCycle
+		return float64(cycles*(valueCycle*(valueCycle-1)/2) + rest*(rest-1)/2)
+	}
+	return upTo(first+count) - upTo(first)
 }
 
 // fillFrame is Fill with the seed's five values unrolled, as the bare ring does

@@ -26,6 +26,7 @@ func testRoles() map[string]Role {
 		"cpus":        func(*Side) (any, error) { return usableCPUs() },
 		"garble":      func(*Side) (any, error) { return "not a number", nil },
 		"hold":        holdSide,
+		"cost":        costSide,
 		"coordinator": coordinatorSide,
 	}
 }

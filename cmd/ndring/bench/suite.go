@@ -91,8 +91,8 @@ func (s Suite) rates() []Figure {
 	}
 }
 
-// capacities are rings of many sizes under the same small frames. In a large one
-// the writer meets each page and each line long after it was last used.
+// capacities are rings of many sizes under the same small frames. In a ring that is
+// larger than the caches, each line and each page was last used long ago.
 func (s Suite) capacities() []Figure {
 	sizes := []int{64 << 10, 1 << 20, 16 << 20, 256 << 20, 4 << 30}
 	if s.Quick {
@@ -100,9 +100,8 @@ func (s Suite) capacities() []Figure {
 	}
 	var all []Figure
 	for _, size := range sizes {
-		frames := max(s.of(2_000_000), size/slotBytes) // at least one lap
 		all = append(all, RingRate{
-			Frames: frames, PayloadBytes: 40, Touch: true, Capacity: uint64(size),
+			Frames: s.of(3_000_000), PayloadBytes: 40, Touch: true, Capacity: uint64(size),
 			Label: "capacity_" + sizeName(size),
 		})
 	}
