@@ -90,6 +90,7 @@ func (r *Reader) source() interface {
 	Next(context.Context) (*ring.Frame, error)
 	NextBatch(context.Context, int) (*ring.ReadBatch, error)
 	Frame() *ring.Frame
+	Ready() bool
 	Release() error
 	Position() uint64
 } {
@@ -98,6 +99,9 @@ func (r *Reader) source() interface {
 	}
 	return r.stream
 }
+
+// Ready reports whether Next would return at once with what is known now.
+func (r *Reader) Ready() bool { return r.err != nil || r.source().Ready() }
 
 // Release gives the leased frame back. ErrEvicted says that it may have been
 // overwritten while it was held. Release without a lease does nothing.

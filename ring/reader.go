@@ -98,25 +98,40 @@ func (r *Reader) Next(ctx context.Context) (*Frame, error) {
 			return nil, err
 		}
 	}
+	if r.alike() {
+		return &r.frame, nil
+	}
+	return r.nextSlow(ctx)
+}
+
+// alike takes the frame at the reader's position if it is there and an inline data
+// frame described like the one before it.
+func (r *Reader) alike() bool {
 	at := r.pos
 	word := r.seg.commitWord(at)
 	if atomic.LoadUint64(word) != at|uint64(proto.KindData) { // SYNC: commit
-		return r.nextSlow(ctx)
+		return false
 	}
 	number, desc := baseWords(word)
 	if desc != r.desc || r.size > r.seg.toWrap(at) {
-		return r.nextSlow(ctx)
+		return false
 	}
 	f := &r.frame
 	f.position, f.end, f.number, f.desc = at, at+r.size, number, desc
 	f.kind, f.extended = proto.KindData, false
 	f.payload = r.seg.data.slice(at&r.seg.mask+proto.BaseBytes, r.bytes)
 	r.next, r.held = f.end, true
-	return f, nil
+	return true
 }
 
-// nextSlow is Next for everything but an inline frame described like the one
-// before it.
+// Ready reports whether Next would return at once, with a frame or an error that
+// the ring holds.
+func (r *Reader) Ready() bool {
+	return atomic.LoadUint64(r.seg.commitWord(r.next)) != 0 || r.err != nil
+}
+
+// nextSlow is Next for everything but a frame that is there already and like the
+// one before it.
 func (r *Reader) nextSlow(ctx context.Context) (*Frame, error) {
 	for {
 		if r.err != nil {
@@ -125,6 +140,9 @@ func (r *Reader) nextSlow(ctx context.Context) (*Frame, error) {
 		word, err := r.await(ctx)
 		if err != nil {
 			return nil, err
+		}
+		if r.alike() {
+			return &r.frame, nil
 		}
 		kind := proto.Kind(word & proto.KindMask)
 		if word&^proto.KindMask != r.pos || kind == 0 {

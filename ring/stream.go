@@ -47,6 +47,15 @@ func NewStreamReader(seg *Segment, position uint64, from Announcements) *StreamR
 // Position is the reader's cursor: all before it is released.
 func (r *StreamReader) Position() uint64 { return r.pos }
 
+// Ready reports whether something is announced beyond the frame leased, if any.
+func (r *StreamReader) Ready() bool {
+	at := r.pos
+	if r.held {
+		at = r.next
+	}
+	return at != r.known || r.err != nil
+}
+
 // Next is Reader.Next.
 func (r *StreamReader) Next(ctx context.Context) (*Frame, error) {
 	if err := r.Release(); err != nil {
