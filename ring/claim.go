@@ -36,6 +36,7 @@ func (w *Writer) Claim(ctx context.Context, dt proto.DType, shape ...int) (*Clai
 	}
 	c := &w.claim
 	c.at, c.size, c.desc, c.plain = at, w.like.size, w.like.desc, true
+	prefetchWrite(w.seg.commitWord(at), 2) // this line and the word behind it
 	c.payload = w.seg.data.slice(at&w.seg.mask+proto.BaseBytes, w.like.bytes)
 	w.open = openClaim
 	return c, nil
