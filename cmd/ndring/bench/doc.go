@@ -1,6 +1,6 @@
 // Package bench measures, between real processes, how fast data can pass from
-// one to the other on this machine: the floors that a ring is held against,
-// and the harness that carries out floors and ring in one run.
+// one to the other on this machine, the floors, and how fast it passes through
+// rings, stages and bridges, in one run.
 //
 // # Processes
 //
@@ -39,6 +39,8 @@
 //	shared_fill_sum   buffers filled on one core and summed on another
 //	shared_copy       the same, copied in and out: what a transport that
 //	                  copies at both ends can reach
+//	tcp_echo_rtt      a chunk over TCP on loopback and back, by the plainest
+//	                  server in Go: what a bridge's round trip is held against
 //
 // The bare ring meets two regimes. While it is mostly full the writer's lines
 // lie in its own cache when it stores to them. While it is mostly empty the
@@ -46,6 +48,15 @@
 // which costs several times as much as the frame. To be a ceiling, the floor
 // makes the second rarer: the writer prefetches for ownership eight slots ahead,
 // and after a look in vain the reader stays off the line for a while.
+//
+// # Figures
+//
+// A figure does the same work as its floor through the public interface of package
+// ipc: frames are filled in place by the writer and summed in place by the reader,
+// unless the name says untouched. Suite lists them all, a floor next to what is
+// divided by it. Sides that spin pin themselves once they run (Job.PinLate), for a
+// process that is pinned from its start counts one CPU, and its rings then park
+// at once. Parked sides are pinned from the start, like those of their floor.
 //
 // # Statistics
 //

@@ -23,7 +23,7 @@ func tinyFigures() []Figure {
 		RingRate{Frames: 3000, PayloadBytes: 40, Touch: true, Capacity: 64 << 10},
 		RingRate{Frames: 300, PayloadBytes: 1 << 10, Capacity: 64 << 10},
 		RingRate{Frames: 300, PayloadBytes: 64, Touch: true, Capacity: 64 << 10, Label: "other"},
-		BatchRate{Frames: 3000, Capacity: 64 << 10},
+		RingRate{Frames: 3000, PayloadBytes: 40, Touch: true, Capacity: 64 << 10, Batch: 64},
 		FlatSize{RoundTrips: 8, SmallBytes: 64, LargeBytes: 64 << 10},
 		FanOut{Readers: 1, Frames: 200, PeriodNs: 1000},
 		FanOut{Readers: 16, Frames: 200, PeriodNs: 1000},

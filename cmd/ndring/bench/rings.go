@@ -23,6 +23,7 @@ type wiring struct {
 	Dir      string
 	Capacity uint64
 	Spin     time.Duration // as ipc has it: 0 = its default, negative = none
+	Memory   ipc.Memory    // of writer and reader
 }
 
 // carryRings carries out job over rings in a directory of its own, whose path
@@ -54,11 +55,11 @@ func (h *Host) sweep() {
 // listen makes a ring. It is not closed: the directory goes as a whole when the
 // processes have ended.
 func (p wiring) listen(name string) (*ipc.Writer, error) {
-	return ipc.Listen(context.Background(), name, ipc.WriterConfig{Dir: p.Dir, Capacity: p.Capacity, Spin: p.Spin})
+	return ipc.Listen(context.Background(), name, ipc.WriterConfig{Dir: p.Dir, Capacity: p.Capacity, Spin: p.Spin, Memory: p.Memory})
 }
 
 func (p wiring) dial(name string) (*ipc.Reader, error) {
-	return ipc.Dial(context.Background(), name, ipc.ReaderConfig{Dir: p.Dir, Spin: p.Spin, Start: proto.StartOldest})
+	return ipc.Dial(context.Background(), name, ipc.ReaderConfig{Dir: p.Dir, Spin: p.Spin, Memory: p.Memory, Start: proto.StartOldest})
 }
 
 // duplex is one side's end of two rings, one for each direction.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"regexp"
 	"slices"
+
+	"github.com/ndring/ndring/ipc"
 )
 
 // slots16384 is a ring of as many lines as the bare ring has slots.
@@ -78,7 +80,7 @@ func (s Suite) rates() []Figure {
 	return []Figure{
 		RingRate{Frames: s.of(8_000_000), PayloadBytes: 40, Touch: true, Capacity: slots16384},
 		SlotRing{Frames: s.of(8_000_000)},
-		BatchRate{Frames: s.of(8_000_000), Capacity: slots16384},
+		RingRate{Frames: s.of(8_000_000), PayloadBytes: 40, Touch: true, Capacity: slots16384, Batch: batchFrames},
 		SharedCopy{BufferBytes: 1 << 20, Passes: s.of(400)},
 		SharedFillSum{BufferBytes: 1 << 20, Passes: s.of(400)},
 		RingRate{Frames: s.of(400), PayloadBytes: 1 << 20, Touch: true, Capacity: 4 << 20},
@@ -103,6 +105,18 @@ func (s Suite) capacities() []Figure {
 		all = append(all, RingRate{
 			Frames: s.of(3_000_000), PayloadBytes: 40, Touch: true, Capacity: uint64(size),
 			Label: "capacity_" + sizeName(size),
+		})
+	}
+	if s.Quick {
+		return all
+	}
+	for _, m := range []struct {
+		name string
+		how  ipc.Memory
+	}{{"huge", ipc.Memory{Huge: true}}, {"locked", ipc.Memory{Locked: true}}} {
+		all = append(all, RingRate{
+			Frames: s.of(3_000_000), PayloadBytes: 40, Touch: true, Capacity: 256 << 20, Memory: m.how,
+			Label: "capacity_256MiB_" + m.name, Optional: true,
 		})
 	}
 	return all
@@ -140,7 +154,6 @@ func Roles() map[string]Role {
 		roleCopy:      copySide,
 		roleRoundTrip: roundTripSide,
 		roleRate:      rateSide,
-		roleBatch:     batchSide,
 		roleFlat:      flatSide,
 		roleFanOut:    fanOutSide,
 		roleKernel:    kernelSide,
