@@ -16,7 +16,8 @@ from .errors import *  # noqa: F401,F403
 from .frame import Batch, Frame, Run
 from .header import Header
 from .identity import Identity
-from .producer import Claim, Group, Producer
+from .observer import DeadRing, ObservedFrame, Observer, open_dead
+from .producer import DEFAULT_CAPACITY, Claim, Group, Producer
 from .remote import Remote, Result
 
 __version__ = "1.0.0"

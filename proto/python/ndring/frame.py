@@ -81,6 +81,15 @@ class Frame:
             ((self._desc & L.DESC_LEN_MASK) // dtype.itemsize,), dtype, s.buffer,
             s.data_off + (self.position & s.mask) + L.BASE_BYTES)
 
+    @property
+    def payload(self) -> np.ndarray:
+        """The frame's bytes as they lie in the ring: no copy. Raises ReleasedError
+        after the lease."""
+        if not self.held:
+            raise ReleasedError("frame %d was released; copy() what is needed longer" % self.number)
+        s, head = self._segment, L.BASE_BYTES if self._head is None else self._head.head_bytes
+        return np.ndarray((self.nbytes,), "u1", s.buffer, s.data_off + (self.position & s.mask) + head)
+
     def copy(self) -> np.ndarray:
         """A copy to keep, writable and in C order. Raises EvictedError if it may be
         torn."""

@@ -53,6 +53,13 @@ class Claim:
         self.array = array
         self.number = producer._writer.number
 
+    @property
+    def payload(self) -> np.ndarray:
+        """The claimed bytes as they lie in the ring, whatever the strides are."""
+        s = self._producer._writer.segment
+        head = L.BASE_BYTES if self._head is None else self._head.head_bytes
+        return np.ndarray((self._desc & L.DESC_LEN_MASK,), "u1", s.buffer, s.data_off + (self._at & s.mask) + head)
+
     def commit(self) -> None:
         """Makes the frame visible to readers, whole. Committing again does nothing."""
         if self._open:

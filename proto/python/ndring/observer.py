@@ -1,0 +1,313 @@
+"""The observer: a lossy reader that nobody waits for, and open_dead, which looks into
+a ring whether its writer lives or not.
+
+It maps everything read-only. Each frame is copied out, and the copy counts only if
+the writer was not there meanwhile: limit - position <= capacity, looked at after the
+copying. When it was overtaken it goes on with newer frames and says how many it
+missed.
+"""
+
+import os
+import time
+from types import TracebackType
+from typing import Any, Callable, Iterator, List, Optional, Type, Union
+
+import numpy as np
+
+from . import _layout as L
+from ._store import Table
+from .dtype import NUMPY
+from .directory import SEGMENT, TABLE, Directory, check_file
+from .errors import (
+    ClosedError, ContractError, CorruptError, EndOfRing, KindError, NoPositionError, NoRingError, RefusedError,
+    WriterLostError,
+)
+from .frame import Frame, Lease, desc_of
+from .header import Header
+from .identity import Identity, check_name, table_bytes
+from .message import Hello
+from .segment import Segment, add, ahead, map_file, read_identity, unexpected
+from .session import Finder, Session, wait_readable
+from .table import SlotInfo, decode_table_head
+
+
+class ObservedFrame(Frame):
+    """A frame that an observer copied: its array belongs to the caller, and stays."""
+
+    __slots__ = ("_lost", "_bytes")
+
+    def __init__(self, source: Lease, segment: Segment, position: int, head: Header, payload: np.ndarray, lost: int) -> None:
+        array = np.ndarray(head.shape, NUMPY[head.dtype], payload, 0, head.strides)
+        super().__init__(source, 0, segment, position, add(position, head.frame_bytes), head.number, desc_of(head), head, array)
+        self._bytes = payload
+        self._lost = lost
+
+    @property
+    def lost(self) -> int:
+        return self._lost
+
+    @property
+    def held(self) -> bool:
+        return False
+
+    @property
+    def array(self) -> np.ndarray:
+        assert self._array is not None
+        return self._array
+
+    @property
+    def payload(self) -> np.ndarray:
+        return self._bytes
+
+    def valid(self) -> bool:
+        return True
+
+
+class Observer(Lease):
+    """Watches a ring without ever holding its writer up.
+
+    start is "oldest", "latest" or a position. timeout, on_wait and restart_wait are
+    those of a Consumer. Iterating yields copies of frames; frame.lost says how many
+    were missed before it. The observer is for one thread at a time.
+    """
+
+    def __init__(self, ring: str, *, dir: Optional[str] = None, start: Union[str, int] = "oldest",
+                 timeout: Optional[float] = None, on_wait: Optional[Callable[[str], Any]] = None,
+                 restart_wait: float = 5.0) -> None:
+        self.ring = check_name(ring)
+        self._dir = dir
+        self._restart_wait = restart_wait
+        self._hello = Hello(role=L.ROLE_OBSERVER, pid=os.getpid())
+        finder = Finder(dir, ring, timeout)
+        session = finder.step(self._hello)
+        while session is None:
+            if finder.expired:
+                assert finder.why is not None
+                raise finder.why
+            if on_wait is not None:
+                on_wait(ring)
+                on_wait = None
+            time.sleep(finder.pause)
+            session = finder.step(self._hello)
+        self._session: Optional[Session] = session
+        self._begin(session.segment, start)
+
+    def _begin(self, segment: Segment, start: Union[str, int]) -> None:
+        self._segment = segment
+        self._finder: Optional[Finder] = None
+        self._error: Optional[BaseException] = None
+        self._number: Optional[int] = None  # expected next
+        self._missed = 0
+        #: How often the observer was overtaken.
+        self.laps = 0
+        tail = segment.tail()
+        if start == "oldest":
+            self._pos = segment.oldest()
+        elif start == "latest":
+            self._pos = tail
+        elif isinstance(start, str):
+            raise ValueError("start %r; use 'oldest', 'latest' or a position" % start)
+        else:
+            if not segment.meets(start, add(segment.word(L.WR_LIMIT), -segment.capacity), tail):
+                raise NoPositionError("position %d" % start, L.CODE_POSITION, segment.oldest())
+            self._pos = start
+
+    def next(self, timeout: Optional[float] = None) -> ObservedFrame:
+        """A copy of the next frame. Raises EndOfRing, TimeoutError, WriterLostError,
+        CorruptError, KindError or ClosedError."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            if self._error is not None:
+                raise self._error
+            frame = self._look()
+            if frame is not None:
+                return frame
+            s = self._segment
+            if s.words[s.commit_index(self._pos)] == 0 and s.intact(self._pos):
+                if s.ended(self._pos):
+                    raise EndOfRing("ring %r ended at position %d" % (self.ring, self._pos))
+                self._wait(deadline)
+
+    def _look(self) -> Optional[ObservedFrame]:
+        """Tries to take the frame at the observer's position. Whatever it finds counts
+        only if the position was intact after the reading. SYNC: limit."""
+        s, pos = self._segment, self._pos
+        word = s.commit_word(pos)
+        kind = word & L.KIND_MASK
+        head: Optional[Header] = None
+        copy: Optional[np.ndarray] = None
+        error: Optional[ContractError] = None
+        if word - kind == pos and kind:
+            try:
+                head = s.committed_header(pos, kind)
+                if kind != L.KIND_PADDING:
+                    at = s.data_off + (pos & s.mask) + head.head_bytes
+                    copy = np.array(np.ndarray((head.payload_len,), "u1", s.buffer, at))
+            except ContractError as e:
+                error = e
+        if not s.intact(pos):
+            self._resync()
+            return None
+        if error is not None:
+            raise CorruptError(str(error)) from error
+        if head is None:
+            if word != 0:
+                raise unexpected(pos, word)
+            return None
+        delivered = kind in (L.KIND_DATA, L.KIND_STREAM_END)
+        if not delivered and kind != L.KIND_PADDING and kind < L.KIND_SKIPPABLE:
+            raise KindError("frame at position %d is of kind %d" % (pos, kind))
+        self._pos = add(pos, head.frame_bytes)
+        if kind == L.KIND_PADDING:
+            return None
+        if self._number is not None:
+            self._missed += head.number - self._number
+        self._number = head.number + 1
+        if not delivered:
+            return None
+        assert copy is not None
+        lost, self._missed = self._missed, 0
+        return ObservedFrame(self, s, pos, head, copy, lost)
+
+    def _resync(self) -> None:
+        """Goes on half a ring behind the writer: far enough from being overtaken again
+        at once, and with some history."""
+        s = self._segment
+        tail, limit = s.shared_tail(), s.word(L.WR_LIMIT)
+        following = s.boundary(add(limit, -s.capacity // 2), tail)
+        if ahead(following, self._pos) <= 0:
+            raise CorruptError("position %d is overtaken by limit %d, but the tail is %d" % (self._pos, limit, tail))
+        self._pos = following
+        self.laps += 1
+
+    def _wait(self, deadline: Optional[float]) -> None:
+        """Sleeps until something may have been committed, or looks for a writer that
+        took the ring up."""
+        left = None if deadline is None else deadline - time.monotonic()
+        if left is not None and left <= 0:
+            raise TimeoutError("no frame of ring %r in time" % self.ring)
+        session = self._session
+        if session is not None:
+            session.drain()
+            if session.hung_up:
+                session.close()
+                self._session = session = None
+                self._finder = Finder(self._dir, self.ring, self._restart_wait)
+        if session is None:
+            self._reconnect(left)
+        elif ahead(session.published, self._pos) <= 0:
+            session.flush()
+            wait_readable(session.fileno(), left, session.wants_write)
+
+    def _reconnect(self, left: Optional[float]) -> None:
+        finder = self._finder
+        assert finder is not None
+        try:
+            session = finder.step(self._hello._replace(ring_id=self.identity.ring_id), self._segment)
+        except RefusedError as e:
+            self._error = WriterLostError("ring %r: %s" % (self.ring, e))
+            raise self._error from e
+        if session is not None:
+            self._session, self._finder = session, None
+            return
+        if finder.expired:
+            self._error = WriterLostError("ring %r: no writer took it up within %g s" % (self.ring, self._restart_wait))
+            raise self._error
+        time.sleep(finder.pause if left is None else min(finder.pause, left))
+
+    def release(self) -> None:
+        """Does nothing: an observer hands out copies."""
+
+    @property
+    def identity(self) -> Identity:
+        """What the ring is."""
+        return self._segment.identity
+
+    @property
+    def position(self) -> int:
+        """Where the observer looks next."""
+        return self._pos
+
+    def fileno(self) -> int:
+        """The control socket, for select and poll; -1 while there is no writer."""
+        return -1 if self._session is None else self._session.fileno()
+
+    def close(self) -> None:
+        """Ends the connection. Closing again does nothing."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+        self._error = ClosedError("observer of ring %r is closed" % self.ring)
+
+    def __iter__(self) -> Iterator[ObservedFrame]:
+        return self
+
+    def __next__(self) -> ObservedFrame:
+        try:
+            return self.next()
+        except EndOfRing:
+            raise StopIteration from None
+
+    def __enter__(self) -> "Observer":
+        return self
+
+    def __exit__(self, kind: Optional[Type[BaseException]], value: Optional[BaseException], trace: Optional[TracebackType]) -> None:
+        self.close()
+
+
+class DeadRing(Observer):
+    """What a ring's files hold now, oldest frame first, with a living writer or
+    without. Iterating ends with what is committed."""
+
+    def __init__(self, ring: str, *, dir: Optional[str] = None, start: Union[str, int] = "oldest") -> None:
+        self.ring = check_name(ring)
+        self._session = None
+        self.table: Optional[Table] = None
+        try:
+            directory = Directory(dir)
+            fd = directory.open(ring + SEGMENT, os.O_RDONLY)
+        except FileNotFoundError as e:
+            raise NoRingError("ring %r: no file %r" % (ring, e.filename)) from e
+        with directory:
+            try:
+                identity = read_identity(fd, "segment of ring %r" % ring)
+                segment = Segment(map_file(fd, identity.segment_bytes), identity)
+            finally:
+                os.close(fd)
+            self.table = _table(directory, ring, identity)
+        self._begin(segment, start)
+
+    def _wait(self, deadline: Optional[float]) -> None:
+        raise EndOfRing("ring %r is committed up to position %d" % (self.ring, self._pos))
+
+    @property
+    def ended(self) -> bool:
+        """Whether its writer ended the ring."""
+        return self._segment.word(L.WR_FINAL) != 0
+
+    @property
+    def readers(self) -> List[SlotInfo]:
+        """The occupied reader slots."""
+        t = self.table
+        return [] if t is None else [x for x in map(t.slot, range(t.head.slots)) if x.state != L.SLOT_FREE]
+
+
+def _table(directory: Directory, ring: str, identity: Identity) -> Optional[Table]:
+    """The reader table, if there is a whole one."""
+    try:
+        fd = directory.open(ring + TABLE, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        head = decode_table_head(os.pread(fd, L.TABLE_HEAD_BYTES, 0), check_file(fd, "reader table"))
+        return Table(map_file(fd, table_bytes(head.slots)), head) if head.ring_id == identity.ring_id else None
+    except ContractError:
+        return None
+    finally:
+        os.close(fd)
+
+
+def open_dead(ring: str, *, dir: Optional[str] = None, start: Union[str, int] = "oldest") -> DeadRing:
+    """Opens a ring's files read-only, to see what they hold. It changes nothing and
+    asks nobody."""
+    return DeadRing(ring, dir=dir, start=start)
