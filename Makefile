@@ -85,8 +85,8 @@ fuzz: need-go ## every fuzz target, FUZZTIME each
 
 ##@ Measurements
 .PHONY: bench
-bench: build ## measure ndring and this machine's limits in one run
-	bin/ndring bench $(ARGS)
+bench: build ## measure ndring and this machine's limits in one run, into docs/benchmarks.md
+	bin/ndring bench --update docs/benchmarks.md $(ARGS)
 
 .PHONY: bench-smoke
 bench-smoke: need-go ## run every Go benchmark once, to see that it runs

@@ -66,6 +66,13 @@
 // histogram over all round trips of a round; the processor's counter is read
 // once a round trip, since time.Now would be a good part of what it measures.
 //
+// A round of a figure is disturbed when, while it ran, all CPUs together were busy
+// for longer than its own processes by more than a tenth of one CPU and 30 ms, which
+// /proc/stat cannot resolve. Time that the host takes from a virtual machine counts
+// as busy. Disturbed rounds are left out as long as at least half of the rounds are
+// quiet; otherwise all count, and the table marks the row. A ratio is as disturbed
+// as its parts.
+//
 // # Caveats
 //
 // A floor is one in Go: calls into assembly pass arguments on the stack and
