@@ -1,0 +1,39 @@
+//go:build linux
+
+package conformance
+
+import (
+	"fmt"
+	"os"
+	"testing"
+)
+
+// roleMark is the first argument of a re-executed test binary that plays a role.
+const roleMark = "-conformance-role"
+
+func TestMain(m *testing.M) {
+	if len(os.Args) > 2 && os.Args[1] == roleMark {
+		os.Exit(playRole(os.Args[2], os.Args[3:]))
+	}
+	code := m.Run()
+	if compiled.dir != "" {
+		if err := os.RemoveAll(compiled.dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = max(code, 1)
+		}
+	}
+	os.Exit(code)
+}
+
+func playRole(role string, arguments []string) int {
+	play := map[string]func(options) error{"producer": produce, "consumer": consume}[role]
+	o, err := parseOptions(arguments)
+	if err == nil {
+		err = play(o)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, role+":", err)
+		return 1
+	}
+	return 0
+}
