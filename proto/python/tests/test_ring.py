@@ -124,7 +124,7 @@ class Leases(Rings):
         with self.assertRaises(ndring.EvictedError):
             f.copy()
         with self.assertRaises(ndring.EvictedError):
-            c.next(5)
+            f.release()
         with self.assertRaises(ndring.EvictedError):
             c.next(5)
         p.close(20)
