@@ -177,7 +177,11 @@ func send(ts *testscript.TestScript, neg bool, args []string) {
 	i, err := strconv.Atoi(args[1])
 	ts.Check(err)
 	signal := map[string]os.Signal{"STOP": syscall.SIGSTOP, "CONT": syscall.SIGCONT, "TERM": syscall.SIGTERM}[args[0]]
-	ts.Check(ts.BackgroundCmds()[i].Process.Signal(signal))
+	process := ts.BackgroundCmds()[i].Process
+	ts.Check(process.Signal(signal))
+	if signal == syscall.SIGSTOP { // or a failing script waits for it for ever
+		time.AfterFunc(patience, func() { _ = process.Signal(syscall.SIGCONT) })
+	}
 }
 
 // chunks LOGFILE N plays N chunks against the bridge whose stderr is in LOGFILE,

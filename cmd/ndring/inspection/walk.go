@@ -51,15 +51,36 @@ func (announced) Released(uint64) {}
 var _ ring.Announcements = announced(0)
 
 // walk goes from the oldest frame to the tail, and remembers the last frames and
-// the numbers at cursors.
+// the numbers at cursors. A cursor that holds the writer may stand before the oldest
+// frame that is known to start one; the walk then begins there, unless no frame
+// does, since readers can write their cursors.
 func walk(ctx context.Context, seg *ring.Segment, last int, cursors []uint64) (*walked, error) {
 	tail := seg.Tail()
 	w := newWalked(seg, cursors)
+	oldest := w.from
+	if w.from = lowest(seg, oldest, cursors); w.from != oldest {
+		err := w.run(ctx, ring.NewStreamReader(seg, w.from, announced(tail)), tail, last)
+		if err == nil || ctx.Err() != nil {
+			return w, err
+		}
+		w = newWalked(seg, cursors)
+	}
 	err := w.run(ctx, ring.NewStreamReader(seg, w.from, announced(tail)), tail, last)
 	if !errors.Is(err, ring.ErrEvicted) {
 		return w, err
 	}
 	return follow(ctx, seg, last, cursors)
+}
+
+// lowest is the lowest of from and those cursors that are not overwritten.
+func lowest(seg *ring.Segment, from uint64, cursors []uint64) uint64 {
+	limit, capacity := seg.State().Limit, seg.Identity().Capacity
+	for _, c := range cursors {
+		if int64(from-c) > 0 && int64(limit-c) <= int64(capacity) && c%proto.LineBytes == 0 {
+			from = c
+		}
+	}
+	return from
 }
 
 // follow is walk where the writer is faster than the first one: an observer skips
