@@ -17,7 +17,6 @@ import (
 type model struct {
 	frames  []modelFrame
 	readers []*modelReader
-	open    []modelFrame // claimed, not yet committed
 	ended   bool
 }
 
