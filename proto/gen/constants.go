@@ -21,8 +21,9 @@ type sourceFile struct {
 
 // A namedConstant is an exported integer constant.
 type namedConstant struct {
-	name  string // in upper case with underscores
-	value uint64
+	goName string
+	name   string // in upper case with underscores
+	value  uint64
 }
 
 // contractFiles hold the constants of the contract.
@@ -65,7 +66,7 @@ func readConstants(dir string) ([]sourceFile, error) {
 			if !exact {
 				return nil, fmt.Errorf("%s: %s is not an unsigned integer", file.name, ident.Name)
 			}
-			file.constants = append(file.constants, namedConstant{underscored(ident.Name), v})
+			file.constants = append(file.constants, namedConstant{ident.Name, underscored(ident.Name), v})
 		}
 		files = append(files, file)
 	}

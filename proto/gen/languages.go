@@ -28,6 +28,12 @@ func cHeader(files []sourceFile) []byte {
 	for d := proto.F64; d.Valid(); d++ {
 		fmt.Fprintf(&b, " \\\n    X(%du, %q, %q, %du)", uint8(d), d.String(), d.Descr(), d.Size())
 	}
+	b.WriteString("\n\n/* X(name in Go, value) for each constant */\n#define NDRING_CONSTANTS(X)")
+	for _, f := range files {
+		for _, c := range f.constants {
+			fmt.Fprintf(&b, " \\\n    X(%q, NDRING_%s)", c.goName, c.name)
+		}
+	}
 	b.WriteString("\n\n#endif\n")
 	return b.Bytes()
 }
