@@ -65,6 +65,9 @@ func (a *Audit) Frame(h *proto.Header, x nd.Array) error {
 	if !slices.Equal(h.Shape[:h.NDim], a.shape) {
 		return fmt.Errorf("frame %d has shape %v, want %v: %w", h.Number, h.Shape[:h.NDim], a.shape, ErrDiffers)
 	}
+	if h.ExtFlags&proto.ExtStrides != 0 { // nor may zero strides make us compute what no payload holds
+		return fmt.Errorf("frame %d has strides, want C order: %w", h.Number, ErrDiffers)
+	}
 	s := a.streams[key]
 	if s == nil {
 		return a.first(key, h, x)
