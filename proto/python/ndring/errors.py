@@ -71,6 +71,10 @@ class ShapeError(ContractError):
     or not one that the ring was declared for."""
 
 
+class DTypeError(ShapeError):
+    """An element type that is none of the contract's, or not the ring's."""
+
+
 # Of the ring.
 
 
@@ -149,6 +153,14 @@ class RefusedError(NdringError):
         self.position = position
 
 
+class NameInUseError(RefusedError):
+    """A live reader has this name."""
+
+
+class DeniedError(RefusedError):
+    """The ring is another user's, or does not serve this sort of reader."""
+
+
 class TableFullError(RefusedError):
     """No reader slot is free."""
 
@@ -183,5 +195,8 @@ class HandshakeError(NdringError):
 
 def refusal(sentence: str, code: int, position: int = 0) -> RefusedError:
     """The error for a refusal of that code."""
-    kind = {L.CODE_TABLE_FULL: TableFullError, L.CODE_POSITION: NoPositionError}.get(code, RefusedError)
+    kind = {
+        L.CODE_TABLE_FULL: TableFullError, L.CODE_POSITION: NoPositionError, L.CODE_NAME_IN_USE: NameInUseError,
+        L.CODE_DENIED: DeniedError,
+    }.get(code, RefusedError)
     return kind(sentence, code, position)

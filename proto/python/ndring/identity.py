@@ -7,7 +7,7 @@ from typing import Any, Dict, Tuple
 from . import _layout as L
 from .dtype import ITEM_BYTES
 from .errors import (
-    ChecksumError, EndianError, FeatureError, GeometryError, InvalidNameError, MagicError, NotReadyError,
+    ChecksumError, DTypeError, EndianError, FeatureError, GeometryError, InvalidNameError, MagicError, NotReadyError,
     ShapeError, TruncatedError, VersionError,
 )
 
@@ -125,7 +125,7 @@ class Identity:
     def admit(self, dtype: int, shape: Tuple[int, ...]) -> None:
         """Raises ShapeError unless the schema admits such an array."""
         if self.schema_dtype and self.schema_dtype != dtype:
-            raise ShapeError("dtype %s, the ring is declared %s" % (L.DTYPES[dtype].name, L.DTYPES[self.schema_dtype].name))
+            raise DTypeError("dtype %s, the ring is declared %s" % (L.DTYPES[dtype].name, L.DTYPES[self.schema_dtype].name))
         if self.schema_ndim == L.ANY_NDIM:
             return
         declared = self.schema_shape[:self.schema_ndim]

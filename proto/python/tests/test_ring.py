@@ -349,8 +349,8 @@ class BadInput(Rings):
         """Check that wrong dtypes and shapes, too large frames, open claims and ended
         rings each have their error."""
         p = self.producer(dtype="f8", shape=(None, 3))
-        for shape, dtype, error in (((2, 3), "f4", ndring.ShapeError), ((2, 4), "f8", ndring.ShapeError), (5, "f8", ndring.ShapeError),
-                                    ((1, 3), ">f8", ndring.ShapeError), ((1, 3), "O", ndring.ShapeError),
+        for shape, dtype, error in (((2, 3), "f4", ndring.DTypeError), ((2, 4), "f8", ndring.ShapeError), (5, "f8", ndring.ShapeError),
+                                    ((1, 3), ">f8", ndring.DTypeError), ((1, 3), "O", ndring.DTypeError),
                                     ((1,) * 9, "f8", ndring.ShapeError), ((-1, 3), "f8", ndring.ShapeError),
                                     ((1 << 20, 3), "f8", ndring.FrameTooLargeError)):
             with self.assertRaises(error, msg=(shape, dtype)):
@@ -389,7 +389,7 @@ class BadInput(Rings):
         with self.assertRaises(ndring.NoPositionError):
             self.consumer(start=64)
         self.consumer(name="n")
-        with self.assertRaises(ndring.RefusedError) as refused:
+        with self.assertRaises(ndring.NameInUseError) as refused:
             self.consumer(name="n")
         self.assertEqual(refused.exception.code, L.CODE_NAME_IN_USE)
         with self.assertRaises(ndring.TableFullError):
