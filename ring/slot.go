@@ -84,8 +84,8 @@ func (w *Writer) Attach(a Attach) (Attached, error) {
 // may have gone to sleep for an earlier choice of start.
 func (w *Writer) gateAt(i int, generation uint32, start uint64) {
 	s := &w.slots[i]
-	s.start.Store(start)
 	atomic.StoreUint64(w.table.slotWord(i, proto.SlCursor), start)
+	s.start.Store(start) // after the cursor: the writer reads them the other way round
 	atomic.StoreUint64(w.table.slotWord(i, proto.SlNext), start)
 	atomic.StoreUint64(w.table.slotWord(i, proto.SlParked), 0)
 	s.active.Store(generation)
