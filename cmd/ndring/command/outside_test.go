@@ -73,3 +73,38 @@ func buildOutside(t *testing.T, source []byte) string {
 	}
 	return filepath.Join(dir, "outside")
 }
+
+// Check that the example of the README builds and runs.
+func TestReadmeExample(t *testing.T) {
+	readme, err := os.ReadFile("../../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(readme), "```go\n")
+	body, _, ok := strings.Cut(rest, "```")
+	if !ok {
+		t.Fatal("the README holds no Go example")
+	}
+	const head = `package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ndring/ndring/ipc"
+	"github.com/ndring/ndring/proto"
+	"github.com/ndring/ndring/proto/nd"
+	"github.com/ndring/ndring/ring"
+)
+
+func main() {
+`
+	binary := buildOutside(t, []byte(head+body+"}\n"))
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary)
+	cmd.Env = append(os.Environ(), "NDRING_DIR="+ringDir(t))
+	if out, err := cmd.CombinedOutput(); err != nil || string(out) != "0 150528 <nil> <nil>\n" {
+		t.Errorf("it printed %q, %v", out, err)
+	}
+}
