@@ -82,7 +82,8 @@ func TestNeverReading(t *testing.T) {
 		cfg := bridge.Config{MemoryBytes: 64 << 10, SocketBytes: 64 << 10}
 		modes(t, "identity", cfg, func(t *testing.T, w *world) {
 			mute := w.raw()
-			_ = mute.SetReadBuffer(32 << 10)
+			// Several loopback segments: a window below one is reopened by timer only.
+			_ = mute.SetReadBuffer(256 << 10)
 			_ = mute.SetWriteBuffer(32 << 10)
 			x := make([]float64, values)
 			one := chunk(x...)
