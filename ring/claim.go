@@ -204,6 +204,9 @@ func (w *Writer) advance(first, end, frames uint64) {
 	if atomic.LoadUint64(w.parked) != 0 {
 		w.wakeReaders()
 	}
+	if int64(end+w.like.size-w.room) > 0 {
+		w.ahead(end)
+	}
 }
 
 func (c *Claim) commitExtended() {

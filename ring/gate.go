@@ -18,7 +18,7 @@ func (w *Writer) gate() (uint64, int) {
 		return w.firstGate(), noSlot
 	}
 	lowest, slowest := w.pos, noSlot
-	for i := range w.slots {
+	for i := range w.slots[:w.used.Load()] {
 		s := &w.slots[i]
 		generation := s.active.Load()
 		if generation == 0 {
@@ -83,6 +83,31 @@ func (w *Writer) raise(ctx context.Context, need uint64) error {
 		if w.prove(limit, gate) {
 			return nil
 		}
+	}
+}
+
+// ahead proves room for another frame like the last one, if there is plenty, while
+// the reader is busy with what was just committed. The next claim then waits for no
+// cursor.
+func (w *Writer) ahead(end uint64) {
+	size := w.like.size
+	if size == noSize || size < w.seg.capacity/proto.MarkCount || w.finished {
+		return
+	}
+	if left := w.seg.toWrap(end); size > left {
+		end += left
+	}
+	need := end + size + proto.LineBytes
+	if int64(need-w.lim) <= 0 {
+		return
+	}
+	gate, _ := w.gate()
+	if few := w.seg.capacity / (4 * proto.MarkCount); int64(gate+w.seg.capacity-need) < int64(few) {
+		return
+	}
+	if w.prove(min64(need+w.seg.capacity/proto.LimitDivisor, gate+w.seg.capacity, need), gate) {
+		w.setRoom()
+		prefetchWrite(w.seg.commitWord(end+size), 1) // zeroed by the next commit
 	}
 }
 
@@ -221,7 +246,7 @@ func (w *Writer) barrier() {
 	if w.cfg.Barrier == nil {
 		return
 	}
-	for i := range w.slots {
+	for i := range w.slots[:w.used.Load()] {
 		if s := &w.slots[i]; s.active.Load() != 0 && s.asym.Load() {
 			w.cfg.Barrier()
 			return
@@ -251,7 +276,7 @@ func (w *Writer) endBlocked() {
 // they agreed to.
 func (w *Writer) evictStuck(wanted uint64) {
 	now := w.cfg.Now()
-	for i := range w.slots {
+	for i := range w.slots[:w.used.Load()] {
 		s := &w.slots[i]
 		patience := time.Duration(s.patience.Load())
 		if patience == 0 || s.active.Load() == 0 || int64(s.last-wanted) >= 0 {

@@ -85,7 +85,8 @@ func (w *Writer) Attach(a Attach) (Attached, error) {
 func (w *Writer) gateAt(i int, generation uint32, start uint64) {
 	s := &w.slots[i]
 	atomic.StoreUint64(w.table.slotWord(i, proto.SlCursor), start)
-	s.start.Store(start) // after the cursor: the writer reads them the other way round
+	s.start.Store(start)                         // after the cursor: the writer reads them the other way round
+	w.used.Store(max(w.used.Load(), int32(i)+1)) // before active: the gate looks no further
 	atomic.StoreUint64(w.table.slotWord(i, proto.SlNext), start)
 	atomic.StoreUint64(w.table.slotWord(i, proto.SlParked), 0)
 	s.active.Store(generation)

@@ -10,13 +10,14 @@ import (
 // so a reader that parks meanwhile finds its own store intact.
 func (w *Writer) wakeReaders() {
 	atomic.SwapUint64(w.parked, 0)
-	for i := range w.slots {
+	for i := range w.slots[:w.used.Load()] {
 		s := &w.slots[i]
 		bell := s.bell.Load()
 		if bell == nil || *bell == nil {
 			continue
 		}
-		if atomic.SwapUint64(w.table.slotWord(i, proto.SlParked), 0) != 0 {
+		word := w.table.slotWord(i, proto.SlParked)
+		if atomic.LoadUint64(word) != 0 && atomic.SwapUint64(word, 0) != 0 {
 			(*bell).Ring()
 		}
 	}

@@ -42,6 +42,7 @@ type Writer struct {
 	group    Group
 
 	slots   []slot
+	used    atomic.Int32  // slots from here on were never occupied
 	meant   atomic.Uint64 // the shared limit, or the higher one about to be proven
 	sawAny  atomic.Bool   // a first lossless reader came
 	pub     atomic.Uint64
