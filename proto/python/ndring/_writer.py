@@ -5,6 +5,7 @@ hold lock wherever the gate, the limit or a slot is concerned, so that raising t
 limit and attaching a reader exclude each other. A commit takes no lock.
 """
 
+import ctypes
 import os
 import select
 import threading
@@ -13,8 +14,9 @@ from typing import Callable, List, NamedTuple, Optional, Tuple
 
 from . import _layout as L
 from . import _order
+from ._recover import recover
 from ._store import Store, Table, now_ns
-from .errors import CorruptError, DroppedError, FinishedError, NoPositionError, SlotError, TableFullError
+from .errors import DroppedError, FinishedError, NoPositionError, SlotError, TableFullError
 from .header import describe
 from .message import Hello
 from .segment import Segment, add, ahead
@@ -166,7 +168,6 @@ class Writer:
                 _order.ring_bell(bell)
 
     def _address(self, index: int) -> int:
-        import ctypes
         if self._table_address is None:
             self._table_address = ctypes.addressof(ctypes.c_char.from_buffer(self.table.buffer))  # type: ignore[arg-type]
         return self._table_address + 8 * index
@@ -419,33 +420,3 @@ class Writer:
     def lost(self) -> List[int]:
         """Slots that wait for their readers."""
         return [i for i, slot in enumerate(self.slots) if slot.info.state == L.SLOT_LOST]
-
-
-def recover(s: Segment) -> Tuple[int, int]:
-    """Walks from the shared tail over what is committed; returns where it ends and
-    the next number. Raises CorruptError: what a dead writer committed is not written
-    over unasked."""
-    tail, number, limit = s.word(L.WR_TAIL), s.word(L.WR_NUMBER), s.word(L.WR_LIMIT)
-    start = s.identity.start
-    if tail % L.LINE_BYTES or ahead(tail, start) < 0 or ahead(limit, tail) < 0 and tail != start or ahead(limit, tail) > s.capacity:
-        raise CorruptError("recover: tail %d, limit %d, start %d" % (tail, limit, start))
-    end, first = tail, True
-    while True:
-        word = s.commit_word(end)
-        kind = word & L.KIND_MASK
-        if word == 0:
-            return end, number
-        if word - kind != end or kind == 0:
-            raise CorruptError("recover: word %#x at position %d is neither 0 nor a commit" % (word, end))
-        try:
-            head = s.committed_header(end, kind)
-        except ValueError as e:
-            raise CorruptError("recover: %s" % e) from e
-        near = 0 <= number - head.number <= s.capacity // L.LINE_BYTES
-        if not first and head.number != number or first and not near:
-            raise CorruptError("recover: frame at position %d has number %d, want %d" % (end, head.number, number))
-        first = False
-        number = head.number + (kind != L.KIND_PADDING)
-        end = add(end, head.frame_bytes)
-        if ahead(end, tail) > s.capacity:
-            raise CorruptError("recover: frames from %d on fill the whole ring" % tail)
