@@ -6,6 +6,16 @@ time is Python's own TimeoutError.
 
 from . import _layout as L
 
+__all__ = [
+    "NdringError", "ContractError", "MagicError", "EndianError", "VersionError", "FeatureError",
+    "NotReadyError", "ChecksumError", "TruncatedError", "GeometryError", "HeaderError", "MessageError",
+    "ChunkError", "InvalidNameError", "ShapeError", "DTypeError", "ClaimOpenError", "FrameTooLargeError",
+    "DroppedError", "FinishedError", "CorruptError", "KindError", "EvictedError", "SlotError",
+    "ReleasedError", "ClosedError", "EndOfRing", "NoRingError", "WriterAliveError", "WriterLostError",
+    "RefusedError", "NameInUseError", "DeniedError", "TableFullError", "NoPositionError", "DirError",
+    "FileError", "NoSpaceError", "MismatchError", "PlatformError", "HandshakeError",
+]
+
 
 class NdringError(Exception):
     """Base of all errors about rings."""
