@@ -51,25 +51,34 @@ func (announced) Released(uint64) {}
 var _ ring.Announcements = announced(0)
 
 // walk goes from the oldest frame to the tail, and remembers the last frames and
-// the numbers at cursors. A cursor that holds the writer may stand before the oldest
-// frame that is known to start one; the walk then begins there, unless no frame
-// does, since readers can write their cursors.
+// the numbers at cursors.
+//
+// A cursor that holds the writer may stand before the oldest frame that is known to
+// start one; the walk then begins there, unless no frame does, since readers can
+// write their cursors. Where the oldest frames are overwritten meanwhile, what is
+// behind such a cursor is not.
 func walk(ctx context.Context, seg *ring.Segment, last int, cursors []uint64) (*walked, error) {
-	tail := seg.Tail()
-	w := newWalked(seg, cursors)
-	oldest := w.from
-	if w.from = lowest(seg, oldest, cursors); w.from != oldest {
-		err := w.run(ctx, ring.NewStreamReader(seg, w.from, announced(tail)), tail, last)
-		if err == nil || ctx.Err() != nil {
-			return w, err
-		}
-		w = newWalked(seg, cursors)
+	oldest := seg.Oldest()
+	from := lowest(seg, oldest, cursors)
+	w, err := walkFrom(ctx, seg, from, last, cursors)
+	if err != nil && from != oldest && ctx.Err() == nil {
+		w, err = walkFrom(ctx, seg, oldest, last, cursors)
 	}
-	err := w.run(ctx, ring.NewStreamReader(seg, w.from, announced(tail)), tail, last)
 	if !errors.Is(err, ring.ErrEvicted) {
 		return w, err
 	}
+	if from = lowest(seg, seg.Tail(), cursors); from != seg.Tail() {
+		if w, err = walkFrom(ctx, seg, from, last, cursors); err == nil {
+			return w, nil
+		}
+	}
 	return follow(ctx, seg, last, cursors)
+}
+
+func walkFrom(ctx context.Context, seg *ring.Segment, from uint64, last int, cursors []uint64) (*walked, error) {
+	w, tail := newWalked(seg, cursors), seg.Tail()
+	w.from = from
+	return w, w.run(ctx, ring.NewStreamReader(seg, from, announced(tail)), tail, last)
 }
 
 // lowest is the lowest of from and those cursors that are not overwritten.
