@@ -36,7 +36,7 @@ func (a *announcements) Await(ctx context.Context, position uint64) (uint64, err
 		if int64(c.published-position) > 0 {
 			return c.published, nil
 		}
-		if state := a.session.segment.State(); state.Ended && state.Final == position {
+		if a.endsAt(position) {
 			a.flush()
 			return 0, io.EOF
 		}
@@ -45,10 +45,17 @@ func (a *announcements) Await(ctx context.Context, position uint64) (uint64, err
 		if errors.Is(err, errHangup) {
 			c.advance(a.session.segment.Tail())
 		}
-		if err != nil && int64(c.published-position) <= 0 {
+		if err != nil && int64(c.published-position) <= 0 && !a.endsAt(position) {
 			return 0, err
 		}
 	}
+}
+
+// endsAt reports whether the ring ends at position. A writer that is done hangs up
+// after it said so, and both may arrive at once.
+func (a *announcements) endsAt(position uint64) bool {
+	state := a.session.segment.State()
+	return state.Ended && state.Final == position
 }
 
 // Released notes how far the reader is and tells the writer now and then.
