@@ -16,6 +16,7 @@ type WriteBatch struct {
 	at    uint64
 	count int
 	like  likeness
+	row   row
 }
 
 const outOfBatch = "ring: index out of the batch"
@@ -34,10 +35,9 @@ func (w *Writer) ClaimBatch(ctx context.Context, dt proto.DType, items, count in
 	}
 	w.open = openBatch
 	b := &w.batch
-	if b.like != w.like {
-		b.like = w.like
-	}
+	b.like = w.like
 	b.at, b.count = c.at, 1
+	b.row = rowOf(c.payload, c.size)
 	if !c.plain {
 		return b, nil
 	}
@@ -56,11 +56,16 @@ func (b *WriteBatch) Payload(i int) []byte {
 	if uint(i) >= uint(b.count) {
 		panic(outOfBatch)
 	}
-	return b.w.seg.data.slice((b.at+uint64(i)*b.like.size)&b.w.seg.mask+proto.BaseBytes, b.like.bytes)
+	return b.row.payload(i)
 }
 
 // Float64s is the space of frame i as float64; the batch must be of that dtype.
-func (b *WriteBatch) Float64s(i int) []float64 { return float64s(b.Payload(i)) }
+func (b *WriteBatch) Float64s(i int) []float64 {
+	if uint(i) >= uint(b.count) {
+		panic(outOfBatch)
+	}
+	return b.row.float64s(i)
+}
 
 // Commit makes the frames visible at once. Commit of a batch that is over does
 // nothing.
@@ -100,9 +105,9 @@ type ReadBatch struct {
 	at    uint64
 	count int
 	first uint64
-	bytes uint64
 	size  uint64
 	desc  uint64
+	row   row
 }
 
 // NextBatch returns the next frame and up to most-1 that follow it, if they are
@@ -142,7 +147,8 @@ func (r *StreamReader) NextBatch(ctx context.Context, most int) (*ReadBatch, err
 // begin makes b the batch of the frame f alone.
 func (b *ReadBatch) begin(s *Segment, f *Frame) {
 	b.seg, b.at, b.count, b.first = s, f.position, 1, f.number
-	b.bytes, b.size, b.desc = uint64(len(f.payload)), f.end-f.position, f.desc
+	b.size, b.desc = f.end-f.position, f.desc
+	b.row = rowOf(f.payload, b.size)
 }
 
 // extend takes in the frames that follow and are described alike, up to count in
@@ -177,13 +183,18 @@ func (b *ReadBatch) Len() int { return b.count }
 func (b *ReadBatch) Number(i int) uint64 { return b.first + uint64(i) }
 
 // Payload is the elements' memory of frame i, read-only, 0 <= i < Len(); another i
-// panics. For a batch of one frame that is not inline use Reader.Frame.
+// panics. What else a frame that is not inline says is in Reader.Frame.
 func (b *ReadBatch) Payload(i int) []byte {
 	if uint(i) >= uint(b.count) {
 		panic(outOfBatch)
 	}
-	return b.seg.data.slice((b.at+uint64(i)*b.size)&b.seg.mask+proto.BaseBytes, b.bytes)
+	return b.row.payload(i)
 }
 
 // Float64s is the payload of frame i of a batch of dtype f64.
-func (b *ReadBatch) Float64s(i int) []float64 { return float64s(b.Payload(i)) }
+func (b *ReadBatch) Float64s(i int) []float64 {
+	if uint(i) >= uint(b.count) {
+		panic(outOfBatch)
+	}
+	return b.row.float64s(i)
+}

@@ -2,7 +2,9 @@ package ring_test
 
 import (
 	"context"
+	"io"
 	"testing"
+	"time"
 
 	"github.com/ndring/ndring/proto"
 	"github.com/ndring/ndring/ring"
@@ -78,5 +80,42 @@ func BenchmarkReaderBatch(b *testing.B) {
 		_ = p.r.Release()
 		left -= f.Len()
 		i += f.Len()
+	}
+}
+
+// BenchmarkBatches hands small frames from one goroutine to another in batches.
+func BenchmarkBatches(b *testing.B) {
+	p := newPair(b, 1<<20, time.Millisecond)
+	ctx := context.Background()
+	done := make(chan error, 1)
+	go func() {
+		sum := 0.0
+		for {
+			f, err := p.r.NextBatch(ctx, 64)
+			if err != nil {
+				done <- err
+				return
+			}
+			for j := range f.Len() {
+				x := f.Float64s(j)
+				sum += x[0] + x[1] + x[2] + x[3] + x[4]
+			}
+		}
+	}()
+	for i := 0; i < b.N; {
+		batch, err := p.w.ClaimBatch(ctx, proto.F64, 5, 64)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for j := range batch.Len() {
+			x := batch.Float64s(j)
+			x[0], x[1], x[2], x[3], x[4] = 1, 2, 3, 4, 5
+		}
+		batch.Commit()
+		i += batch.Len()
+	}
+	p.w.Finish()
+	if err := <-done; err != io.EOF {
+		b.Fatal(err)
 	}
 }

@@ -37,7 +37,7 @@ func (m *memory) slice(off, n uint64) []byte {
 
 // float64s views b, whose length is a multiple of 8 and whose start is 8-aligned.
 func float64s(b []byte) []float64 {
-	return unsafe.Slice((*float64)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/8)
+	return unsafe.Slice((*float64)(unsafe.Pointer(unsafe.SliceData(b))), uint(len(b))>>3)
 }
 
 // frameWords stores number and description of the frame whose commit word is at
@@ -52,4 +52,25 @@ func frameWords(frame *uint64, number, desc uint64) {
 func baseWords(frame *uint64) (number, desc uint64) {
 	words := (*[3]uint64)(unsafe.Pointer(frame))
 	return words[1], words[2]
+}
+
+// row is a run of payloads at equal distances, all inside one region. The caller
+// bounds the index.
+type row struct {
+	first unsafe.Pointer
+	step  uint64 // bytes
+	bytes uint64 // of each payload
+}
+
+// rowOf starts with the payload first; the next ones follow every step bytes.
+func rowOf(first []byte, step uint64) row {
+	return row{first: unsafe.Pointer(unsafe.SliceData(first)), step: step, bytes: uint64(len(first))}
+}
+
+func (r *row) payload(i int) []byte {
+	return unsafe.Slice((*byte)(unsafe.Add(r.first, uint64(i)*r.step)), r.bytes)
+}
+
+func (r *row) float64s(i int) []float64 {
+	return unsafe.Slice((*float64)(unsafe.Add(r.first, uint64(i)*r.step)), r.bytes>>3)
 }
