@@ -53,12 +53,15 @@ func Run(ctx context.Context, o Options) error {
 	if err := os.Setenv("NDRING_DIR", dir); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	t := &tour{Options: o, program: program, dir: dir}
-	err = t.run(ctx)
+	err = t.run(bounded)
 	cancel()
 	t.end()
+	if ctx.Err() != nil {
+		return fmt.Errorf("interrupted; the processes have ended and the rings are removed: %w", ctx.Err())
+	}
 	if err != nil {
 		t.blame()
 		return fmt.Errorf("%w: %w", ErrFailed, err)
