@@ -112,7 +112,9 @@ type ReadBatch struct {
 
 // NextBatch returns the next frame and up to most-1 that follow it, if they are
 // committed already, lie before the wrap, and are one-dimensional data frames
-// described alike; otherwise just the one. It never waits for more than the first.
+// described alike; otherwise just the one. It waits for no more
+// than the first, but for a fraction of a microsecond when only few follow and the
+// reader spins.
 // Frames that are not inline come as a batch of one; Frame gives their header.
 // Errors as for Next. Release gives all of them back.
 func (r *Reader) NextBatch(ctx context.Context, most int) (*ReadBatch, error) {
@@ -123,7 +125,12 @@ func (r *Reader) NextBatch(ctx context.Context, most int) (*ReadBatch, error) {
 	b := &r.batch
 	b.begin(r.seg, f)
 	if f.desc == r.desc && f.kind == proto.KindData {
-		b.extend(min(r.seg.toWrap(b.at)/b.size, uint64(max(1, most))))
+		count := min(r.seg.toWrap(b.at)/b.size, uint64(max(1, most)))
+		b.extend(count)
+		if uint64(b.count) < count/2 && r.spin.most > 0 {
+			pause(pauseBlock) // let the writer get ahead: lines it has left cost less
+			b.extend(count)
+		}
 	}
 	r.next = b.end()
 	return b, nil
