@@ -112,10 +112,9 @@ type ReadBatch struct {
 
 // NextBatch returns the next frame and up to most-1 that follow it, if they are
 // committed already, lie before the wrap, and are one-dimensional data frames
-// described alike; otherwise just the one. It waits for no more
-// than the first, but for a fraction of a microsecond when only few follow and the
-// reader spins.
-// Frames that are not inline come as a batch of one; Frame gives their header.
+// described alike; otherwise just the one. It waits for no more than the first, but
+// for a fraction of a microsecond when only few follow and the reader spins. Frames
+// that are not inline come as a batch of one; Frame gives their header.
 // Errors as for Next. Release gives all of them back.
 func (r *Reader) NextBatch(ctx context.Context, most int) (*ReadBatch, error) {
 	f, err := r.Next(ctx)
