@@ -23,7 +23,8 @@ type Claim struct {
 }
 
 // Claim claims a data frame for a C-order array of dt and shape and waits for room
-// as the ring's policy says. The payload holds whatever lay there before.
+// as the ring's policy says. The payload holds whatever lay there before. ctx is
+// looked at only when the call has to wait.
 //
 // Errors: ErrClaimOpen, ErrFrameTooLarge, ErrDropped, ErrFinished, those of ctx,
 // and proto.ErrShape when the array overflows or the ring's schema does not admit

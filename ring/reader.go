@@ -89,8 +89,8 @@ func (r *Reader) Position() uint64 { return r.pos }
 func (r *Reader) Rescues() uint64 { return r.rescues }
 
 // Next returns the next frame under lease and waits for it if need be. A frame
-// still held is released first. At the end of the ring it returns io.EOF. Other
-// errors: those of ctx and of the Sleeper, after which Next may be called again;
+// still held is released first. ctx is looked at only when the call has to wait. At
+// the end of the ring it returns io.EOF. Other errors: those of ctx and of the Sleeper, after which Next may be called again;
 // ErrCorrupt, ErrKind and ErrEvicted, which are final.
 func (r *Reader) Next(ctx context.Context) (*Frame, error) {
 	if r.held {
