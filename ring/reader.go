@@ -90,8 +90,9 @@ func (r *Reader) Rescues() uint64 { return r.rescues }
 
 // Next returns the next frame under lease and waits for it if need be. A frame
 // still held is released first. ctx is looked at only when the call has to wait. At
-// the end of the ring it returns io.EOF. Other errors: those of ctx and of the Sleeper, after which Next may be called again;
-// ErrCorrupt, ErrKind and ErrEvicted, which are final.
+// the end of the ring it returns io.EOF. Other errors: those of ctx and of the
+// Sleeper, after which Next may be called again; ErrCorrupt, ErrKind and ErrEvicted,
+// which are final.
 func (r *Reader) Next(ctx context.Context) (*Frame, error) {
 	if r.held {
 		if err := r.Release(); err != nil {
