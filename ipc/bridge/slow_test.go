@@ -79,12 +79,12 @@ func TestPauseInLargeChunk(t *testing.T) {
 // everything when it reads at last.
 func TestNeverReading(t *testing.T) {
 	for _, values := range []int{5, 20000} {
-		cfg := bridge.Config{MemoryBytes: 64 << 10, SocketBytes: 64 << 10}
+		cfg := bridge.Config{MemoryBytes: 64 << 10, SocketBytes: 512 << 10, Progress: 5 * time.Minute}
 		modes(t, "identity", cfg, func(t *testing.T, w *world) {
 			mute := w.raw()
-			// Several loopback segments: a window below one is reopened by timer only.
-			_ = mute.SetReadBuffer(256 << 10)
-			_ = mute.SetWriteBuffer(32 << 10)
+			// Buffers of several loopback segments: TCP reopens a window below one by its
+			// timer only.
+			_ = mute.SetReadBuffer(512 << 10)
 			x := make([]float64, values)
 			one := chunk(x...)
 			sent := 0
