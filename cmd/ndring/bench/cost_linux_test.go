@@ -73,6 +73,9 @@ func (p wiring) passFrames(s *Side) (func(first int) error, error) {
 // costJob lets two sides pass frames and returns the objects that the writer's take.
 func costJob(t *testing.T, host *Host) (objects float64) {
 	t.Helper()
+	if raceEnabled {
+		t.Skip("the race detector allocates and waits on its own account")
+	}
 	t.Setenv("GODEBUG", "asyncpreemptoff=1") // its signals end in a system call
 	seats := []Seat{{"cost", Unpinned}, {"cost", Unpinned}}
 	err := host.carryRings(t.Context(), Job{Seats: seats}, func(dir string) any {
