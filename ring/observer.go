@@ -105,7 +105,8 @@ func (o *Observer) Next(ctx context.Context) (*Frame, error) {
 			return nil, io.EOF
 		}
 		if o.notYet() {
-			if err := o.cfg.Wait(ctx, o.pos); err != nil && o.notYet() {
+			// A writer that ends and leaves may be seen leaving first.
+			if err := o.cfg.Wait(ctx, o.pos); err != nil && o.notYet() && !o.seg.ended(o.pos) {
 				return nil, err
 			}
 		}
