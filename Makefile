@@ -107,7 +107,11 @@ peerbench: need-go ## the same work over sockets, gRPC, ZeroMQ, NATS; without AR
 	$(GO) build -C cmd/peerbench -trimpath -tags "$$tags" -o ../../bin/peerbench .
 	bin/peerbench $(if $(ARGS),$(ARGS),-markdown docs/peers.md)
 
-# torture, model and nightly-fuzz stand here as soon as
+.PHONY: model
+model: ## check the Promela models of docs/model and that their mutants fail (needs spin, gcc)
+	@docs/model/run
+
+# torture and nightly-fuzz stand here as soon as
 # the command they call exists: .PHONY, need-go or build before it, one ## line.
 
 ##@ Other
