@@ -290,7 +290,7 @@ inline attach(generation) {
 		SEQCST(CONTROL, START, start);
 #endif
 		SEQCST(CONTROL, GATING, generation);
-#ifndef MUT_NO_ATTACH_FENCE
+#ifndef NO_ATTACH_FENCE
 		FENCE(CONTROL);
 #endif
 		atomic { ORDERED(CONTROL) -> limit = mem[RELIED] };

@@ -189,7 +189,9 @@ inline awaitGate(want) {
 		RELEASE(WRITER, WANTED, want + 1);
 #else
 		SEQCST(WRITER, WANTED, want + 1);
+#ifndef NO_GATE_FENCE
 		FENCE(WRITER);
+#endif
 #endif
 #if defined(ASYMMETRIC) && !defined(MUT_NO_WRITER_BARRIER)
 		// ring/gate.go: (*Writer).barrier
@@ -296,7 +298,7 @@ proctype control() {
 
 	do
 	:: r < READERS ->
-		// ring/slot.go: (*Writer).startOf: the oldest frame, or the end of the first
+		// ring/slot.go: (*Writer).startOf; the oldest frame, or the end of the first
 		if
 		:: true
 		:: r == 0 && mem[COMMIT(0)] == 1 -> start[r] = 1
