@@ -17,6 +17,9 @@ import (
 // ring. Whatever fails must leave no file and no descriptor.
 func roleScarce(args []string) error {
 	dir := args[0]
+	if err := startPoller(); err != nil {
+		return err
+	}
 	clean, err := openDescriptors()
 	if err != nil {
 		return err
@@ -44,6 +47,16 @@ func roleScarce(args []string) error {
 		}
 	}
 	return nil
+}
+
+// startPoller makes the runtime open its own descriptors now: it ends the process
+// when it needs them first and finds none.
+func startPoller() error {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	return errors.Join(r.Close(), w.Close())
 }
 
 func makeAndRead(dir string) (bool, error) {
