@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"log/slog"
-	"net"
 	"sync"
 	"time"
 
@@ -153,16 +152,3 @@ func (b *Bridge) setLimit() error {
 
 // LimitBytes is the largest chunk the bridge takes.
 func (b *Bridge) LimitBytes() uint64 { return b.limit }
-
-// CheckAddress refuses to listen on an address that other hosts reach unless TLS
-// protects it or insecure says that it is meant. The error wraps ErrAddress.
-func CheckAddress(addr string, tls, insecure bool) error {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return fmt.Errorf("listen address %q: %w", addr, err)
-	}
-	if ip := net.ParseIP(host); tls || insecure || host == "localhost" || ip != nil && ip.IsLoopback() {
-		return nil
-	}
-	return fmt.Errorf("listen on %q: listen on 127.0.0.1, configure TLS, or allow it as insecure: %w", addr, ErrAddress)
-}

@@ -7,7 +7,7 @@ var (
 	// or limits that contradict each other.
 	ErrConfig = errors.New("invalid bridge")
 	// ErrAddress is returned when a bridge would listen beyond this host without
-	// TLS.
+	// knowing its clients.
 	ErrAddress = errors.New("address is reachable from other hosts")
 	// ErrResultsEnded is returned when the ring of results ends while the bridge
 	// still serves: no client can be answered any more.

@@ -2,6 +2,7 @@ package bridge_test
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -203,18 +204,23 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// Check which addresses a bridge may listen on without protection.
+// Check which addresses a bridge may listen on, and that TLS without client
+// certificates does not open it to other hosts.
 func TestCheckAddress(t *testing.T) {
+	anybody, known := &tls.Config{}, &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert}
+	asked := &tls.Config{ClientAuth: tls.VerifyClientCertIfGiven}
 	for _, c := range []struct {
-		addr          string
-		tls, insecure bool
-		ok            bool
+		addr     string
+		tls      *tls.Config
+		insecure bool
+		ok       bool
 	}{
-		{"127.0.0.1:5000", false, false, true}, {"[::1]:5000", false, false, true}, {"localhost:0", false, false, true},
-		{"127.8.9.1:1", false, false, true},
-		{":5000", false, false, false}, {"0.0.0.0:5000", false, false, false}, {"192.0.2.1:5000", false, false, false},
-		{"[::]:1", false, false, false}, {"example.org:1", false, false, false},
-		{":5000", true, false, true}, {"0.0.0.0:5000", false, true, true}, {"127.0.0.1", true, true, false},
+		{"127.0.0.1:5000", nil, false, true}, {"[::1]:5000", nil, false, true}, {"localhost:0", nil, false, true},
+		{"127.8.9.1:1", nil, false, true}, {"127.0.0.1:1", anybody, false, true},
+		{":5000", nil, false, false}, {"0.0.0.0:5000", nil, false, false}, {"192.0.2.1:5000", nil, false, false},
+		{"[::]:1", nil, false, false}, {"example.org:1", nil, false, false},
+		{":5000", anybody, false, false}, {":5000", asked, false, false}, {":5000", known, false, true},
+		{"0.0.0.0:5000", nil, true, true}, {":5000", anybody, true, true}, {"127.0.0.1", known, true, false},
 	} {
 		if err := bridge.CheckAddress(c.addr, c.tls, c.insecure); (err == nil) != c.ok {
 			t.Errorf("%+v: %v", c, err)

@@ -2,10 +2,10 @@ package command
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 
 	"github.com/ndring/ndring/cmd/ndring/provenance"
 	"github.com/ndring/ndring/cmd/ndring/quantity"
@@ -16,17 +16,17 @@ import (
 )
 
 func bridgeCommand() *cli.Command {
-	flags := append(append([]cli.Flag{
+	flags := slices.Concat([]cli.Flag{
 		&cli.StringFlag{Name: "listen", Value: "127.0.0.1:5000", Usage: "TCP address; port 0 takes a free one"},
 		&cli.StringFlag{Name: "to", Usage: "ring to write chunks to; a stage reads it"},
 		&cli.StringFlag{Name: "from", Usage: "ring to read results from; a stage writes it"},
 		&cli.Uint64Flag{Name: "exact", Usage: "refuse chunks of any other length in bytes, as in 40"},
 		&cli.StringFlag{Name: "limit", Usage: "refuse longer chunks, as in 1MiB (default: what the rings take)"},
 		&cli.IntFlag{Name: "max-clients", Value: bridge.DefaultMaxClients, Usage: "turn further clients away"},
-		&cli.StringFlag{Name: "tls-cert", Usage: "certificate chain, PEM"},
-		&cli.StringFlag{Name: "tls-key", Usage: "private key, PEM"},
-		&cli.BoolFlag{Name: "insecure", Usage: "allow an address that other hosts reach without TLS"},
-	}, ringFlags()...), kernelFlags()...)
+		&cli.StringFlag{Name: "client-memory", Value: quantity.Bytes(bridge.DefaultMemoryBytes), Usage: "results of one client that may wait to be sent"},
+		&cli.DurationFlag{Name: "progress", Value: bridge.DefaultProgress, Usage: "end a client whose chunk, or whose reading, stands still so long; 0 = never"},
+		&cli.DurationFlag{Name: "idle", Usage: "end a client that is silent so long between chunks; 0 = never"},
+	}, securityFlags(), ringFlags(), kernelFlags())
 	return &cli.Command{
 		Name: "bridge", Usage: "serve remote clients over TCP", Flags: flags, Action: runBridge,
 		Description: "Chunks of float64 go into the ring --to, results of the same client come from the ring\n--from; a stage connects the two. With --kernel the bridge computes itself and needs no rings.",
@@ -58,12 +58,8 @@ func bridgeConfig(c *cli.Context) (bridge.Config, error) {
 	if cfg.MaxClients <= 0 {
 		return cfg, usagef("--max-clients %d; give a number from 1 up", cfg.MaxClients)
 	}
-	if text := c.String("limit"); text != "" {
-		limit, err := quantity.ParseBytes(text)
-		if err != nil {
-			return cfg, usagef("--limit: %w", err)
-		}
-		cfg.LimitBytes = limit
+	if err := bridgeBounds(c, &cfg); err != nil {
+		return cfg, err
 	}
 	if err := security(c, &cfg); err != nil {
 		return cfg, err
@@ -88,23 +84,23 @@ func bridgeConfig(c *cli.Context) (bridge.Config, error) {
 	return cfg, nil
 }
 
-// security refuses to serve other hosts in the open unless that is meant.
-func security(c *cli.Context, cfg *bridge.Config) error {
-	cert, key := c.String("tls-cert"), c.String("tls-key")
-	if (cert == "") != (key == "") {
-		return usagef("--tls-cert and --tls-key belong together")
+// bridgeBounds sets what one client may take of the bridge.
+func bridgeBounds(c *cli.Context, cfg *bridge.Config) (err error) {
+	if text := c.String("limit"); text != "" {
+		if cfg.LimitBytes, err = quantity.ParseBytes(text); err != nil {
+			return usagef("--limit: %w", err)
+		}
 	}
-	if err := bridge.CheckAddress(c.String("listen"), cert != "", c.Bool("insecure")); err != nil {
-		return usagef("%w; the flags are --tls-cert and --tls-key, or --insecure", err)
+	if cfg.MemoryBytes, err = quantity.ParseBytes(c.String("client-memory")); err != nil || cfg.MemoryBytes == 0 {
+		return usagef("--client-memory %q; give a size from 1 byte up, as in 1MiB", c.String("client-memory"))
 	}
-	if cert == "" {
-		return nil
+	cfg.Progress, cfg.Idle = c.Duration("progress"), c.Duration("idle")
+	if cfg.Progress < 0 || cfg.Idle < 0 {
+		return usagef("--progress %v, --idle %v; give durations from 0 up, as in 30s", cfg.Progress, cfg.Idle)
 	}
-	pair, err := tls.LoadX509KeyPair(cert, key)
-	if err != nil {
-		return fmt.Errorf("load TLS certificate: %w", err)
+	if cfg.Progress == 0 {
+		cfg.Progress = -1 // bridge.Config takes 0 for its default
 	}
-	cfg.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13}
 	return nil
 }
 
