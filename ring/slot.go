@@ -62,17 +62,20 @@ func (w *Writer) Attach(a Attach) (Attached, error) {
 		generation = 1
 	}
 	got := Attached{Slot: i, Generation: generation}
-	for {
+	for again := false; ; again = true {
 		start, err := w.startOf(a, &got)
 		if err != nil {
 			s.active.Store(0)
 			w.ringSelf()
 			return Attached{}, err
 		}
+		if again && int64(start-got.Start) < 0 {
+			start = got.Start // a limit was withdrawn; the writer may have seen this cursor
+		}
+		got.Start = start
 		w.gateAt(i, generation, start)
 		limit := w.meant.Load() // SYNC: limit
 		if int64(limit-start) <= int64(w.seg.capacity) {
-			got.Start = start
 			break
 		}
 	}
