@@ -124,8 +124,7 @@ func (w *Writer) Blocked() (Blocked, bool) {
 }
 
 // onEvict passes an eviction decided at the gate on to the control plane.
-func (w *Writer) onEvict(slot int, code proto.Code) {
-	generation := w.store.table.Slot(slot).Generation
+func (w *Writer) onEvict(slot int, generation uint32, code proto.Code) {
 	w.server.loop.post(func() { w.server.evict(slot, generation, code) })
 }
 

@@ -105,7 +105,7 @@ func TestSlotReuseBlamesNobody(t *testing.T) {
 	var blamed atomic.Int64
 	p := newRing(t, proto.NewIdentity("x", smallBytes), ring.WriterConfig{
 		FreeRun: true,
-		OnEvict: func(int, proto.Code) { blamed.Add(1) },
+		OnEvict: func(int, uint32, proto.Code) { blamed.Add(1) },
 	})
 	stop := freeRunner(t, p, 30)
 	for i := range 50000 {

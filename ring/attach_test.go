@@ -93,7 +93,7 @@ func TestFreeRunIsNoFirstReader(t *testing.T) {
 func TestReattachAfterDismissal(t *testing.T) {
 	evicted := 0
 	p := newRing(t, proto.NewIdentity("x", smallBytes), ring.WriterConfig{
-		Sleeper: awake{}, OnEvict: func(int, proto.Code) { evicted++ },
+		Sleeper: awake{}, OnEvict: func(int, uint32, proto.Code) { evicted++ },
 	})
 	_, got := p.attachAt(t, ring.Attach{Start: proto.StartOldest})
 	p.put(t, 40, 0)
@@ -323,7 +323,7 @@ func TestStuckReaderIsGivenUp(t *testing.T) {
 	var codes []proto.Code
 	p := newRing(t, proto.NewIdentity("x", smallBytes), ring.WriterConfig{
 		Sleeper: sleeps(func() { now = now.Add(time.Second) }), Now: func() time.Time { return now },
-		OnEvict: func(_ int, c proto.Code) { codes = append(codes, c) },
+		OnEvict: func(_ int, _ uint32, c proto.Code) { codes = append(codes, c) },
 	})
 	_, _ = p.attachAt(t, ring.Attach{Info: proto.SlotInfo{EvictMs: 5000}})
 	for i := range uint64(smallBytes/64 - 1) {

@@ -66,7 +66,7 @@ func (w *Writer) dismiss(i int, why proto.Code) {
 		return // the slot is another reader's by now
 	}
 	if w.cfg.OnEvict != nil {
-		w.cfg.OnEvict(i, why)
+		w.cfg.OnEvict(i, s.seen, why)
 	}
 }
 

@@ -91,12 +91,19 @@ func TestHostileCursorIsDismissed(t *testing.T) {
 	for _, cursor := range []uint64{64 * 99, 64 * 201, 64*150 + 8, 1 << 63, ^uint64(0) &^ 63} {
 		var codes []proto.Code
 		var slots []int
+		var generations []uint32
 		p := newRing(t, proto.NewIdentity("x", smallBytes), ring.WriterConfig{
 			Sleeper: awake{},
-			OnEvict: func(i int, c proto.Code) { slots, codes = append(slots, i), append(codes, c) },
+			OnEvict: func(i int, generation uint32, c proto.Code) {
+				slots, generations, codes = append(slots, i), append(generations, generation), append(codes, c)
+			},
 		})
 		honest, _ := p.attachAt(t, ring.Attach{Start: proto.StartOldest})
 		_, at := p.attachAt(t, ring.Attach{Start: proto.StartOldest})
+		for range 3 { // generation 4 has the slot
+			p.w.Detach(at.Slot)
+			_, at = p.attachAt(t, ring.Attach{Start: proto.StartOldest})
+		}
 		for i := range uint64(200) {
 			p.put(t, 40, i)
 		}
@@ -108,8 +115,8 @@ func TestHostileCursorIsDismissed(t *testing.T) {
 			p.setCursor(at.Slot, n*64+64)
 		}
 		n = p.fillUp(t, n)
-		if len(codes) != 1 || codes[0] != proto.CodeCursor || slots[0] != at.Slot {
-			t.Fatalf("cursor %d: codes %v of slots %v", cursor, codes, slots)
+		if len(codes) != 1 || codes[0] != proto.CodeCursor || slots[0] != at.Slot || generations[0] != 4 {
+			t.Fatalf("cursor %d: codes %v of slots %v, generations %v", cursor, codes, slots, generations)
 		}
 		drain(t, honest, 150, n)
 	}

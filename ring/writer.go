@@ -10,16 +10,21 @@ import (
 
 // WriterConfig is what a Writer needs of its surroundings.
 type WriterConfig struct {
-	Sleeper    Sleeper               // waits at the gate
-	Spin       time.Duration         // spinning before parking; 0 = none
-	FreeRun    bool                  // do not wait for a first reader
-	Asymmetric bool                  // this process is registered with membarrier: skip the fence after commits
-	Barrier    func()                // runs membarrier before parking; nil = readers that skip fences are polled
-	Recovered  *Table                // the reader table of the epoch before, when recovering
-	OnEvict    func(int, proto.Code) // a slot stopped gating; called from the writer's goroutine, must not block
-	Now        func() time.Time      // nil = time.Now
-	PID        uint32                // a label
+	Sleeper    Sleeper          // waits at the gate
+	Spin       time.Duration    // spinning before parking; 0 = none
+	FreeRun    bool             // do not wait for a first reader
+	Asymmetric bool             // this process is registered with membarrier: skip the fence after commits
+	Barrier    func()           // runs membarrier before parking; nil = readers that skip fences are polled
+	Recovered  *Table           // the reader table of the epoch before, when recovering
+	OnEvict    OnEvict          // nil = nobody is told
+	Now        func() time.Time // nil = time.Now
+	PID        uint32           // a label
 }
+
+// OnEvict is told that one generation of a slot stopped gating. It is called from the
+// writer's goroutine and must not block. By the time it acts, the slot may be another
+// generation's.
+type OnEvict func(slot int, generation uint32, why proto.Code)
 
 // Writer is the one writer of a ring. Claim, commit, abort, Finish and Drain are
 // for one goroutine at a time; Attach and the other slot methods may be called
