@@ -107,6 +107,10 @@ peerbench: need-go ## the same work over sockets, gRPC, ZeroMQ, NATS; without AR
 	$(GO) build -C cmd/peerbench -trimpath -tags "$$tags" -o ../../bin/peerbench .
 	bin/peerbench $(if $(ARGS),$(ARGS),-markdown docs/peers.md)
 
+.PHONY: crowd
+crowd: build ## hold 10,000 TCP clients, good and bad, on one bridge; ARGS as for cmd/crowd
+	$(GO) run ./cmd/crowd $(ARGS)
+
 .PHONY: model
 model: ## check the Promela models of docs/model and that their mutants fail (needs spin, gcc)
 	@docs/model/run
