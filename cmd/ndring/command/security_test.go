@@ -62,12 +62,7 @@ func TestBridgeKnowsItsClients(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	var address string
-	select {
-	case address = <-said.address:
-	case <-ctx.Done():
-		t.Fatalf("the bridge does not listen:\n%s", said.text.String())
-	}
+	address := said.find(ctx, t)
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
 		t.Fatal(err)

@@ -36,12 +36,7 @@ func TestSeedConversation(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var address string
-	select {
-	case address = <-said.address:
-	case <-ctx.Done():
-		t.Fatalf("the bridge does not listen:\n%s", said.text.String())
-	}
+	address := said.find(ctx, t)
 	client := exec.CommandContext(ctx, python, "../../../ipc/bridge/testdata/seedclient.py", address, "../../../proto/testdata/seed-conversation.json", "50")
 	if out, err := client.CombinedOutput(); err != nil {
 		t.Errorf("clients: %v\n%s", err, out)
@@ -77,4 +72,18 @@ func (l *listening) Write(p []byte) (int, error) {
 		l.address <- address
 	}
 	return len(p), nil
+}
+
+// find waits for the address.
+func (l *listening) find(ctx context.Context, t *testing.T) string {
+	t.Helper()
+	select {
+	case address := <-l.address:
+		return address
+	case <-ctx.Done():
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		t.Fatalf("the bridge does not listen:\n%s", l.text.String())
+		return ""
+	}
 }
