@@ -99,13 +99,51 @@ func (d *directory) through(name string) string {
 	return "/proc/self/fd/" + strconv.Itoa(d.fd) + "/" + name
 }
 
-// open opens a file of the directory; it never follows a link.
+// open opens a regular file of the directory. It never follows a link, and never
+// waits as an open of a pipe or a device would. Errors wrap ErrFile, or what the
+// system says.
 func (d *directory) open(name string, flags int) (*os.File, error) {
-	fd, err := openRetry(d.fd, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	fd, err := openRetry(d.fd, name, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("open %q: %w", d.file(name), err)
+		return nil, d.fileOpenError(name, err)
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
+		unix.Close(fd)
+		return nil, d.fileOpenError(name, err)
+	}
+	if err := unix.SetNonblock(fd, false); err != nil { // or the poller of the runtime tries to take it
+		unix.Close(fd)
+		return nil, d.fileOpenError(name, err)
 	}
 	return os.NewFile(uintptr(fd), d.file(name)), nil
+}
+
+// fileOpenError says what stands in the place of a file, where that is why it
+// cannot be opened.
+func (d *directory) fileOpenError(name string, err error) error {
+	var st unix.Stat_t
+	if unix.Fstatat(d.fd, name, &st, unix.AT_SYMLINK_NOFOLLOW) == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return fmt.Errorf("%q is %s, not a ring's file; remove it: %w", d.file(name), fileKind(st.Mode), ErrFile)
+	}
+	if err == nil { // it was replaced meanwhile
+		err = ErrFile
+	}
+	return fmt.Errorf("open %q: %w", d.file(name), err)
+}
+
+func fileKind(mode uint32) string {
+	switch mode & unix.S_IFMT {
+	case unix.S_IFIFO:
+		return "a named pipe"
+	case unix.S_IFSOCK:
+		return "a socket"
+	case unix.S_IFLNK:
+		return "a symbolic link"
+	case unix.S_IFDIR:
+		return "a directory"
+	}
+	return "a device"
 }
 
 // remove unlinks a file; one that is not there is no error.

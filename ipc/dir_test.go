@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/ndring/ndring/proto"
+	"golang.org/x/sys/unix"
 )
 
 // Check that a directory in which others could place files is refused, and that
@@ -86,5 +87,74 @@ func TestBadNames(t *testing.T) {
 	}
 	if left := filesIn(t, dir); len(left) > 0 {
 		t.Errorf("left behind: %q", left)
+	}
+}
+
+// Check that whatever stands in the place of a ring's file without being one is
+// refused at once, by its kind; nothing waits for the other end of a pipe.
+func TestNotAFile(t *testing.T) {
+	for what, place := range map[string]func(string) error{
+		"a named pipe":    func(p string) error { return unix.Mkfifo(p, 0o600) },
+		"a socket":        func(p string) error { return unix.Mknod(p, unix.S_IFSOCK|0o600, 0) },
+		"a directory":     func(p string) error { return os.Mkdir(p, 0o700) },
+		"a symbolic link": func(p string) error { return os.Symlink("/dev/null", p) },
+		"a device":        func(p string) error { return unix.Mknod(p, unix.S_IFCHR|0o600, int(unix.Mkdev(1, 3))) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			path := testDir(t)
+			if err := place(filepath.Join(path, "x")); errors.Is(err, unix.EPERM) {
+				t.Skip("needs root to make a device")
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			dir, err := openDirectory(path, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer dir.close()
+			before := descriptorCount(t)
+			for _, flags := range []int{os.O_RDONLY, os.O_RDWR, os.O_RDWR | os.O_CREATE} {
+				f, err := dir.open("x", flags)
+				if !errors.Is(err, ErrFile) || !strings.Contains(err.Error(), path+`/x" is `+what) {
+					t.Errorf("flags %#x: %v, %v, want ErrFile that says %q", flags, f, err, what)
+				}
+			}
+			if after := descriptorCount(t); after != before {
+				t.Errorf("%d descriptors before, %d after", before, after)
+			}
+		})
+	}
+}
+
+// Check that a pipe in the place of any file of a ring stops no entry of the
+// package: each ends with a typed error, or goes on where that file does not matter.
+func TestPipesForFiles(t *testing.T) {
+	for _, suffix := range []string{segmentSuffix, tableSuffix, socketSuffix, lockSuffix} {
+		dir := testDir(t)
+		if err := unix.Mkfifo(filepath.Join(dir, "x"+suffix), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := OpenSnapshot(dir, "x"); !errors.Is(err, ErrFile) && !errors.Is(err, ErrNoRing) {
+			t.Errorf("%s: look: %v", suffix, err)
+		}
+		if _, err := Dial(t.Context(), "x", ReaderConfig{Dir: dir, NoWait: true}); !errors.Is(err, ErrNoRing) {
+			t.Errorf("%s: dial: %v, want ErrNoRing", suffix, err)
+		}
+		if rings, err := List(dir); err != nil || len(rings) != 1 || rings[0].Alive || rings[0].Err == nil {
+			t.Errorf("%s: list: %+v, %v", suffix, rings, err)
+		}
+		w, err := Listen(t.Context(), "x", WriterConfig{Dir: dir, Capacity: 1 << 16, FreeRun: true})
+		if err == nil {
+			err = w.Close(t.Context())
+		}
+		if err != nil && !errors.Is(err, ErrFile) {
+			t.Errorf("%s: listen: %v, want ErrFile or success", suffix, err)
+		}
+		if _, err := Collect(dir); err != nil {
+			t.Errorf("%s: collect: %v", suffix, err)
+		}
+		if left := filesIn(t, dir); len(left) > 0 && suffix != lockSuffix {
+			t.Errorf("%s: left behind: %q", suffix, left)
+		}
 	}
 }

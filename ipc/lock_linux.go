@@ -1,6 +1,7 @@
 package ipc
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -40,7 +41,10 @@ func takeLock(dir *directory, name string) (*writerLock, error) {
 		}
 		if dir.leadsTo(name+lockSuffix, f) {
 			l := &writerLock{dir: dir, name: name, file: f}
-			return l, l.sign()
+			if err := l.sign(); err != nil {
+				return nil, errors.Join(err, l.release())
+			}
+			return l, nil
 		}
 		f.Close()
 	}
