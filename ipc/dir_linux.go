@@ -221,3 +221,10 @@ func openRetry(dirfd int, path string, flags int, mode uint32) (int, error) {
 		}
 	}
 }
+
+// beyondRepair tells a fault of what an earlier writer left from one of the system,
+// which kept it from being opened and may pass.
+func beyondRepair(err error) bool {
+	var system unix.Errno
+	return !errors.Is(err, ErrNoSpace) && !errors.As(err, &system)
+}

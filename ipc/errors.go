@@ -38,6 +38,9 @@ var (
 	// ErrMismatch is returned by Listen when a ring with frames in it is left
 	// over from an earlier writer and differs from the one asked for.
 	ErrMismatch = errors.New("left-over ring differs")
+	// ErrLeftover is returned by Listen when what an earlier writer left is damaged,
+	// or is no ring. Another error in the chain says how.
+	ErrLeftover = errors.New("what an earlier writer left cannot be continued, only recreated")
 	// ErrHandshake is returned when a peer breaks the protocol of the control
 	// socket.
 	ErrHandshake = errors.New("protocol violation on the control socket")

@@ -17,8 +17,9 @@ import (
 // Close. An unfinished ring that a dead writer left is continued: its committed
 // frames stay, and its readers get cfg.Grace to return. ctx bounds Listen alone.
 //
-// Errors wrap ErrWriterAlive, ErrMismatch, ErrNoSpace, ErrDir, ErrFile,
-// ring.ErrCorrupt, or those of proto for a bad name or geometry.
+// Errors wrap ErrWriterAlive, ErrNoSpace, ErrDir, ErrFile, or those of proto for a
+// bad name or geometry. What is left of an earlier ring stays as it is with
+// ErrMismatch or ErrLeftover, and is replaced with cfg.Recreate.
 func Listen(ctx context.Context, name string, cfg WriterConfig) (*Writer, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -68,7 +69,10 @@ func (w *Writer) takeOver(id *proto.Identity, cfg *WriterConfig) error {
 			return nil
 		}
 	}
-	if err != nil && !errors.Is(err, errUnusable) && !cfg.Recreate {
+	if err != nil && !errors.Is(err, errUnusable) && !(cfg.Recreate && beyondRepair(err)) {
+		if beyondRepair(err) && !errors.Is(err, ErrMismatch) {
+			err = fmt.Errorf("%w: %w", ErrLeftover, err)
+		}
 		return err
 	}
 	if err != nil {

@@ -3,6 +3,7 @@
 package ipc
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -150,28 +151,93 @@ func TestRecreate(t *testing.T) {
 	}
 }
 
-// Check that a left-over segment that is no ring is refused with the reason, that
-// its bytes stay, and that one which is too short is replaced.
-func TestLeftoverForeign(t *testing.T) {
+// Check that a left-over segment that was a ring, or never one, is refused with the
+// reason, and its sizes where it was cut; that its bytes stay; and that it is replaced
+// when that is asked for, or when its creator never completed it.
+func TestLeftoverDamaged(t *testing.T) {
 	dir := testDir(t)
+	p := spawn(t, "write", "-dir", dir, "-capacity", "65536", "-count", "3", "-no-close")
+	p.expect("written")
+	p.kill()
 	path := filepath.Join(dir, "x.ring")
-	place := func(b []byte) {
-		t.Helper()
-		if err := os.WriteFile(path, b, 0o600); err != nil {
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unready := bytes.Clone(whole)
+	copy(unready[proto.IdReady:], make([]byte, 8))
+	cfg := WriterConfig{Dir: dir, Capacity: 65536}
+	for _, c := range []struct {
+		what     string
+		segment  []byte
+		want     error // nil: replaced
+		says     []string
+		recreate bool
+	}{
+		{"a page short", whole[:len(whole)-4096], proto.ErrTruncated, []string{fmt.Sprint(len(whole) - 4096), fmt.Sprint(len(whole))}, false},
+		{"header alone", whole[:proto.IdentityBytes], proto.ErrTruncated, []string{fmt.Sprint(proto.IdentityBytes), fmt.Sprint(len(whole))}, false},
+		{"half a header", whole[:100], proto.ErrTruncated, []string{"100 bytes", fmt.Sprint(proto.IdentityBytes)}, false},
+		{"empty", nil, proto.ErrTruncated, []string{"0 bytes", fmt.Sprint(proto.IdentityBytes)}, false},
+		{"zeros", make([]byte, len(whole)), proto.ErrMagic, nil, false},
+		{"recreated", whole[:len(whole)-4096], nil, nil, true},
+		{"incomplete", unready, nil, nil, false},
+	} {
+		if err := os.WriteFile(path, c.segment, 0o600); err != nil {
 			t.Fatal(err)
 		}
+		cfg.Recreate = c.recreate
+		w, err := Listen(t.Context(), "x", cfg)
+		if err == nil {
+			if n := w.State().Number; n != 0 || w.Epoch() != 1 {
+				t.Errorf("%s: goes on at frame %d in epoch %d, want a new ring", c.what, n, w.Epoch())
+			}
+			err = w.Close(t.Context())
+			if c.want != nil {
+				t.Errorf("%s: replaced, want %v", c.what, c.want)
+			}
+		}
+		if !errors.Is(err, c.want) || c.want != nil && !errors.Is(err, ErrLeftover) {
+			t.Errorf("%s: error %v, want %v and ErrLeftover", c.what, err, c.want)
+		}
+		for _, word := range c.says {
+			if !strings.Contains(fmt.Sprint(err), word) {
+				t.Errorf("%s: error %q does not name %q", c.what, err, word)
+			}
+		}
+		if c.want == nil {
+			continue
+		}
+		if now, err := os.ReadFile(path); err != nil || !bytes.Equal(now, c.segment) {
+			t.Errorf("%s: the bytes changed, %v", c.what, err)
+		}
 	}
-	place(make([]byte, proto.IdentityBytes+proto.MinCapacityBytes))
-	if _, err := Listen(t.Context(), "x", WriterConfig{Dir: dir}); !errors.Is(err, proto.ErrMagic) {
-		t.Errorf("zeros: error %v, want ErrMagic", err)
-	}
-	if _, err := os.Stat(path); err != nil {
-		t.Error(err)
-	}
-	place([]byte("short"))
-	w := listen(t, "x", WriterConfig{Dir: dir})
-	if w.Epoch() != 1 {
-		t.Errorf("epoch %d, want 1", w.Epoch())
+}
+
+// Check that an unfinished ring is continued when its reader table is gone or broken:
+// its readers come back by position.
+func TestLeftoverTable(t *testing.T) {
+	for what, spoil := range map[string]func(string) error{
+		"gone":  os.Remove,
+		"empty": func(p string) error { return os.Truncate(p, 0) },
+		"other": func(p string) error { return os.WriteFile(p, make([]byte, 1<<16), 0o600) },
+	} {
+		dir := testDir(t)
+		p := spawn(t, "write", "-dir", dir, "-capacity", "65536", "-count", "3", "-no-close")
+		p.expect("written")
+		p.kill()
+		if err := spoil(filepath.Join(dir, "x.readers")); err != nil {
+			t.Fatal(err)
+		}
+		w := listen(t, "x", WriterConfig{Dir: dir, Capacity: 65536})
+		if n := w.State().Number; n != 3 || w.Epoch() != 2 {
+			t.Errorf("%s: continued at frame %d in epoch %d, want 3 and 2", what, n, w.Epoch())
+		}
+		r := dial(t, "x", ReaderConfig{Dir: dir})
+		for n := range uint64(3) {
+			if f, err := r.Next(t.Context()); err != nil || f.Number() != n {
+				t.Fatalf("%s: frame %d: %v, %v", what, n, f, err)
+			}
+		}
 	}
 }
 

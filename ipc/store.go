@@ -24,7 +24,8 @@ type store struct {
 	tableMap    *mapping
 	segment     *ring.Segment
 	table       *ring.Table
-	old         *ring.Table // reader table of the epoch before; nil in a new ring
+	named       bool        // the segment has its name: it is continued
+	old         *ring.Table // reader table of the epoch before; nil in a new ring, or when it is unusable
 	oldMap      *mapping
 }
 
@@ -71,7 +72,7 @@ func (s *store) publish() error {
 	if err := relink(s.dir, s.tableFile, s.name+tableSuffix); err != nil {
 		return err
 	}
-	if s.old != nil {
+	if s.named {
 		return nil
 	}
 	return link(s.dir, s.segmentFile, s.name+segmentSuffix)
@@ -104,7 +105,8 @@ var errUnusable = errors.New("left-over ring is finished or incomplete")
 
 // resumeStore opens what a dead writer left, to go on with it. It returns nil
 // without an error when nothing is there. Errors wrap errUnusable when the ring
-// ended or was never complete, ErrMismatch when it differs from want.
+// ended or was never complete, ErrMismatch when it differs from want, and what is
+// wrong with it when it was complete once and is damaged.
 func resumeStore(dir *directory, want *proto.Identity) (*store, error) {
 	f, err := dir.open(want.Name+segmentSuffix, os.O_RDWR)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -113,7 +115,7 @@ func resumeStore(dir *directory, want *proto.Identity) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &store{dir: dir, name: want.Name, segmentFile: f}
+	s := &store{dir: dir, name: want.Name, segmentFile: f, named: true}
 	if err := s.resume(want); err != nil {
 		s.close()
 		return nil, err
@@ -123,11 +125,11 @@ func resumeStore(dir *directory, want *proto.Identity) (*store, error) {
 
 func (s *store) resume(want *proto.Identity) error {
 	id, err := readIdentity(s.segmentFile)
-	if errors.Is(err, proto.ErrNotReady) || errors.Is(err, proto.ErrTruncated) {
+	if errors.Is(err, proto.ErrNotReady) {
 		return fmt.Errorf("%w: %w", err, errUnusable)
 	}
 	if err != nil {
-		return fmt.Errorf("left-over ring %q cannot be continued: %w", s.name, err)
+		return err
 	}
 	if err := differ(&id, want); err != nil {
 		if ended, e := s.peekEnded(&id); e == nil && ended {

@@ -87,12 +87,13 @@ static inline int ndr_directory_open(ndr_directory *d, const char *path, int cre
     return status;
 }
 
-/* ndr_file_open opens a file of the directory, never through a link; -1 on failure. */
+/* ndr_file_open opens a file of the directory, never through a link, and never waits for
+ * the other end of a pipe in its place; -1 on failure. */
 static inline int ndr_file_open(const ndr_directory *d, const char *name, int flags) {
     int fd;
 
     do {
-        fd = openat(d->fd, name, flags | O_NOFOLLOW | O_CLOEXEC, 0600);
+        fd = openat(d->fd, name, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
     } while (fd < 0 && errno == EINTR);
     return fd;
 }

@@ -205,8 +205,8 @@ static inline int ndr_files_resume(ndr_files *st, ndr_core *w, const ndr_directo
         return errno == ENOENT ? NDRING_ERR_NO_RING : ndr_fail_errno(err, NDRING_ERR_FILE, "open", name);
     }
     status = ndr_segment_open(&w->seg, st->segment_file, 1, err);
-    if (status == NDRING_ERR_NOT_READY || status == NDRING_ERR_TRUNCATED) {
-        return NDRING_ERR_NO_RING;
+    if (status == NDRING_ERR_NOT_READY) {
+        return NDRING_ERR_NO_RING; /* never complete */
     }
     if (status != NDRING_OK) {
         return status;

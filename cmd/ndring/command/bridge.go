@@ -111,9 +111,9 @@ func bridgeRings(c *cli.Context, cfg bridge.Config, listener net.Listener) error
 	if err != nil {
 		return err
 	}
-	to, err := ipc.Listen(c.Context, c.String("to"), ring)
+	to, err := openRing(c, c.String("to"), ring)
 	if err != nil {
-		return err
+		return stopped(c, err)
 	}
 	from, err := ipc.Dial(c.Context, c.String("from"), ipc.ReaderConfig{
 		Start: proto.StartOldest, Spin: spin(c), OnWait: waiting(c), Logger: logger(c),

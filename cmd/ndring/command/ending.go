@@ -11,6 +11,15 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
+// openRing makes this process the writer of a ring.
+func openRing(c *cli.Context, name string, cfg ipc.WriterConfig) (*ipc.Writer, error) {
+	w, err := ipc.Listen(c.Context, name, cfg)
+	if errors.Is(err, ipc.ErrMismatch) || errors.Is(err, ipc.ErrLeftover) {
+		err = fmt.Errorf("%w; --recreate replaces it, what it holds is lost then", err)
+	}
+	return w, err
+}
+
 // closeRing ends the ring that a command writes. It waits for readers, and says
 // so, until a signal comes: then those that are attached still get every frame.
 func closeRing(c *cli.Context, w *ipc.Writer) error {

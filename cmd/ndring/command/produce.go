@@ -97,9 +97,9 @@ func produce(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	w, err := ipc.Listen(c.Context, name, cfg)
+	w, err := openRing(c, name, cfg)
 	if err != nil {
-		return err
+		return stopped(c, err)
 	}
 	p := newProducer(c, w, f)
 	err = p.run(c.Context)

@@ -137,9 +137,9 @@ func runStage(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	out, err := ipc.Listen(c.Context, c.String("out"), cfg)
+	out, err := openRing(c, c.String("out"), cfg)
 	if err != nil {
-		return err
+		return stopped(c, err)
 	}
 	return process(c, out, inputs, stage.Config{Kernel: k, NoDelta: st.NoDelta, Logger: logger(c)})
 }

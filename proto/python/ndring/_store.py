@@ -11,7 +11,7 @@ from . import _layout as L
 from . import _order
 from .directory import LOCK, SEGMENT, SOCKET, TABLE, Directory, check_file
 from .errors import (
-    ContractError, FileError, MismatchError, NdringError, NoSpaceError, NotReadyError, SlotError, TruncatedError,
+    ContractError, FileError, MismatchError, NdringError, NoSpaceError, NotReadyError, SlotError,
     WriterAliveError,
 )
 from .identity import Identity, table_bytes
@@ -189,7 +189,7 @@ class Store:
         holds nothing worth keeping."""
         try:
             have = read_identity(fd, "left-over segment")
-        except (NotReadyError, TruncatedError):
+        except NotReadyError:
             return False
         segment = Segment(map_file(fd, have.segment_bytes, writable=True), have)
         if segment.word(L.WR_FINAL):

@@ -49,8 +49,9 @@ class Directory:
             raise DirError("ring directory %r %s" % (self.path, why))
 
     def open(self, name: str, flags: int) -> int:
-        """Opens a file of the directory; never follows a link."""
-        return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=self.fd)
+        """Opens a file of the directory; never follows a link, and never waits for the
+        other end of a pipe in its place."""
+        return os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600, dir_fd=self.fd)
 
     def remove(self, *names: str) -> None:
         """Unlinks files; one that is not there is no error."""

@@ -161,7 +161,7 @@ class Producer:
         except BaseException:
             if self._store is not None:
                 self._store.close()
-            self._lock.release(unlink=False)
+            self._lock.release(unlink=True)
             self._directory.close()
             raise
 
