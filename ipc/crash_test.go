@@ -3,14 +3,17 @@
 package ipc
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/ndring/ndring/proto"
+	"github.com/ndring/ndring/ring"
 )
 
 // Check that a killed reader stops gating: a writer that it blocked goes on.
@@ -164,6 +167,64 @@ func TestBusyReaderReconnects(t *testing.T) {
 			t.Errorf("frame %v, %v in epoch %d, want number 2 in epoch %d", f, err, r.Epoch(), epoch+1)
 		}
 		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Check that readers that look for a new writer while one ends the ring and leaves see
+// all frames and the end, and no loss of the writer: in both wake modes, at the end
+// already or given up before, and as observers.
+func TestRingEndsWhileReaderReconnects(t *testing.T) {
+	const count, wait = 50, 300 * time.Millisecond
+	dir := testDir(t)
+	write := spawn(t, "write", "-dir", dir, "-count", fmt.Sprint(count), "-no-close")
+	write.expect("written")
+	observer, err := Observe(t.Context(), "x", ObserverConfig{Dir: dir, RestartWait: wait})
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := map[string]func(context.Context) (*ring.Frame, error){"observer": observer.Next}
+	had := map[string]uint64{"observer": 20}
+	closers := []func() error{observer.Close}
+	for _, wake := range []proto.Wake{proto.WakePark, proto.WakeStream} {
+		for _, frames := range []uint64{20, count} {
+			r := dial(t, "x", ReaderConfig{Dir: dir, Wake: wake, RestartWait: wait})
+			name := fmt.Sprintf("wake mode %d at frame %d", wake, frames)
+			next[name], had[name], closers = r.Next, frames, append(closers, r.Close)
+		}
+	}
+	for name, frames := range had {
+		for range frames {
+			if _, err := next[name](t.Context()); err != nil {
+				t.Fatal(name, err)
+			}
+		}
+	}
+	write.kill()
+	w, err := Listen(t.Context(), "x", WriterConfig{Dir: dir, Capacity: 1 << 20, Grace: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for name, frames := range had {
+		for ; ; frames++ {
+			f, err := next[name](t.Context())
+			if err == io.EOF {
+				break
+			}
+			if err != nil || f.Number() != frames {
+				t.Fatalf("%s: frame %v, %v, want number %d", name, f, err, frames)
+			}
+		}
+		if frames != count {
+			t.Errorf("%s: the ring ended after %d frames, want %d", name, frames, count)
+		}
+	}
+	for _, closeIt := range closers {
+		if err := closeIt(); err != nil {
 			t.Error(err)
 		}
 	}

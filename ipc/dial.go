@@ -29,7 +29,7 @@ func Dial(ctx context.Context, name string, cfg ReaderConfig) (*Reader, error) {
 		client: client{dir: cfg.Dir, name: name, log: loggerOr(cfg.Logger), noWait: cfg.NoWait, onWait: cfg.OnWait},
 		hello:  hello, patience: orDefault(cfg.RestartWait, DefaultRestartWait), spin: spinOf(cfg.Spin),
 	}
-	if r.session, err = r.client.connect(ctx, &r.hello); err != nil {
+	if r.session, err = r.client.connect(ctx, &r.hello, endless); err != nil {
 		return nil, fmt.Errorf("dial ring %q: %w", name, err)
 	}
 	r.client.noWait = false // a reconnect waits for a time of its own

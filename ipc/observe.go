@@ -24,6 +24,7 @@ type Observer struct {
 	patience time.Duration
 	session  *session
 	observer *ring.Observer
+	over     bool // the ring ended and its writer has left
 	err      error
 }
 
@@ -42,7 +43,7 @@ func Observe(ctx context.Context, name string, cfg ObserverConfig) (*Observer, e
 		patience: orDefault(cfg.RestartWait, DefaultRestartWait),
 	}
 	var err error
-	if o.session, err = o.client.connect(ctx, &o.hello); err != nil {
+	if o.session, err = o.client.connect(ctx, &o.hello, endless); err != nil {
 		return nil, fmt.Errorf("observe ring %q: %w", name, err)
 	}
 	o.client.noWait = false // a reconnect waits for a time of its own
@@ -84,9 +85,17 @@ func (o *Observer) Next(ctx context.Context) (*ring.Frame, error) {
 
 // reconnect finds the writer that took the ring up.
 func (o *Observer) reconnect(ctx context.Context) error {
+	if o.over {
+		o.err = fmt.Errorf("ring %q: it has ended, but not at position %d where this observer is: %w", o.client.name, o.Position(), ErrWriterLost)
+		return o.err
+	}
 	hello := o.hello
 	hello.RingID = o.session.welcome.RingID
 	s, err := o.client.again(ctx, o.session, &hello, o.patience)
+	if err == errEnded {
+		o.over = true
+		return nil
+	}
 	if errors.Is(err, ErrWriterLost) {
 		o.err = err
 	}

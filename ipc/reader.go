@@ -29,6 +29,7 @@ type Reader struct {
 	park     *ring.Reader       // in park mode
 	stream   *ring.StreamReader // in stream mode
 	news     *announcements     // in stream mode
+	over     bool               // the ring ended and its writer has left
 	err      error              // why no frame will come any more
 }
 
@@ -52,8 +53,8 @@ func (r *Reader) Next(ctx context.Context) (*ring.Frame, error) {
 // epochPassed reports whether another writer took the ring up. A reader that is
 // busy with what is there must reconnect before its grace ends.
 func (r *Reader) epochPassed() bool {
-	if r.err != nil {
-		return true
+	if r.err != nil || r.over {
+		return r.err != nil
 	}
 	s := r.session
 	at := s.segment.Identity().WriterOff + proto.WrEpoch

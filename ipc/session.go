@@ -43,14 +43,18 @@ type session struct {
 	writerBell *Doorbell // nil unless in park mode
 }
 
-// connect makes a session, and waits for a writer unless told not to. Errors wrap
-// ErrNoRing, ErrRefused, ErrHandshake, ErrDir, that of ctx, and those of the files.
-func (c *client) connect(ctx context.Context, h *proto.Hello) (*session, error) {
+// connect makes a session, and waits for a writer unless told not to, or until ended
+// says that there is none to wait for. Errors wrap ErrNoRing, ErrRefused,
+// ErrHandshake, ErrDir, errEnded, that of ctx, and those of the files.
+func (c *client) connect(ctx context.Context, h *proto.Hello, ended func() bool) (*session, error) {
 	retry := firstRetry
 	for {
 		s, err := c.attempt(ctx, h)
 		if err == nil || !worthWaiting(err) || c.noWait {
 			return s, err
+		}
+		if ended() {
+			return nil, errEnded
 		}
 		if c.onWait != nil {
 			c.onWait(c.name)
@@ -64,6 +68,12 @@ func (c *client) connect(ctx context.Context, h *proto.Hello) (*session, error) 
 		retry = min(2*retry, lastRetry)
 	}
 }
+
+// errEnded says that a ring ended while a client looked for its writer.
+var errEnded = errors.New("ring has ended")
+
+// endless is what connect is told before a ring is known.
+func endless() bool { return false }
 
 // worthWaiting tells a writer that is not there, or not any more, from one that
 // says no.
