@@ -3,6 +3,7 @@ package ring
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"sync/atomic"
 
 	"github.com/ndring/ndring/proto"
@@ -68,7 +69,7 @@ func (b *WriteBatch) Float64s(i int) []float64 {
 }
 
 // Commit makes the frames visible at once. Commit of a batch that is over does
-// nothing.
+// nothing. Lost memory is told as by Claim.Commit.
 func (b *WriteBatch) Commit() {
 	w := b.w
 	if w.open != openBatch {
@@ -80,6 +81,8 @@ func (b *WriteBatch) Commit() {
 		return
 	}
 	w.open = openNone
+	done := false
+	defer w.leave(&done, debug.SetPanicOnFault(true))
 	end := b.at + uint64(b.count)*b.like.size
 	storePlain(w.seg.commitWord(end), 0)
 	for i := b.count - 1; i > 0; i-- {
@@ -92,6 +95,7 @@ func (b *WriteBatch) Commit() {
 	frameWords(first, w.num, b.like.desc)
 	storeRelease(first, b.at|uint64(proto.KindData)) // SYNC: commit
 	w.advance(b.at, end, uint64(b.count))
+	done = true
 }
 
 // Abort gives the space back. Nothing of it ever becomes visible. Abort of a batch

@@ -3,6 +3,7 @@ package ring
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"sync/atomic"
 
 	"github.com/ndring/ndring/proto"
@@ -26,8 +27,8 @@ type Claim struct {
 // as the ring's policy says. The payload holds whatever lay there before. ctx is
 // looked at only when the call has to wait.
 //
-// Errors: ErrClaimOpen, ErrFrameTooLarge, ErrDropped, ErrFinished, those of ctx,
-// and proto.ErrShape when the array overflows or the ring's schema does not admit
+// Errors: ErrClaimOpen, ErrFrameTooLarge, ErrDropped, ErrFinished, ErrSegmentLost,
+// those of ctx, and proto.ErrShape when the array overflows or the ring's schema does not admit
 // it.
 func (w *Writer) Claim(ctx context.Context, dt proto.DType, shape ...int) (*Claim, error) {
 	at := w.pos
@@ -139,12 +140,15 @@ func (w *Writer) reserve(ctx context.Context, size uint64) (uint64, error) {
 	if w.finished {
 		return 0, fmt.Errorf("claim: %w", ErrFinished)
 	}
+	if err := w.abandoned(); err != nil {
+		return 0, fmt.Errorf("claim: %w", err)
+	}
 	at := w.pos
 	if left := w.seg.toWrap(at); size > left {
 		at += left
 	}
 	if need := at + size + proto.LineBytes; int64(need-w.lim) > 0 {
-		if err := w.raise(ctx, need); err != nil {
+		if err := w.guarded(func() error { return w.raise(ctx, need) }); err != nil {
 			return 0, err
 		}
 	}
@@ -172,15 +176,19 @@ func (c *Claim) Array() (nd.Array, error) {
 }
 
 // Commit makes the frame visible to readers, whole. The claim is over. Commit of a
-// claim that is over does nothing.
+// claim that is over does nothing. If the ring's memory is lost the frame is not
+// visible, and the next claim fails with ErrSegmentLost.
 func (c *Claim) Commit() {
 	w := c.w
 	if w.open != openClaim {
 		return
 	}
 	w.open = openNone
+	done := false
+	defer w.leave(&done, debug.SetPanicOnFault(true))
 	if !c.plain {
 		c.commitExtended()
+		done = true
 		return
 	}
 	at, end := c.at, c.at+c.size
@@ -189,6 +197,7 @@ func (c *Claim) Commit() {
 	frameWords(frame, w.num, c.desc)
 	storeCommit(frame, at|uint64(proto.KindData)) // SYNC: commit
 	w.advance(at, end, 1)
+	done = true
 }
 
 // advance moves the writer past what it committed, [first, end), and wakes readers

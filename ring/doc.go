@@ -61,6 +61,13 @@
 // relies on a word a reader can write: cursors are accepted between the last one
 // seen and the writer's own tail only.
 //
+// # Lost memory
+//
+// Another process of the same user may cut the file short. A touch then faults, and
+// the writer's own accesses and Frame.Valid turn that into ErrSegmentLost; readers
+// and whoever looks at a Segment run under Guard, as package ipc's do. A frame that
+// was zeroed by a hole in the file is ErrCorrupt to who waits for it.
+//
 // # Cost
 //
 // While both sides keep up, claim, commit, next and release make no system call,

@@ -30,6 +30,10 @@ var (
 	ErrNoPosition = errors.New("no frame starts at that position")
 	// ErrSlot is returned when a slot, or its generation, is not the caller's.
 	ErrSlot = errors.New("no such reader slot")
+	// ErrSegmentLost is returned when memory of the ring is not there any more:
+	// another process of the same user cut its file short, or the file system has no
+	// page left for a hole punched into it.
+	ErrSegmentLost = errors.New("memory of the ring is lost")
 	// ErrMemory is returned when a slice is not aligned or sized for a segment or
 	// reader table.
 	ErrMemory = errors.New("memory does not fit")

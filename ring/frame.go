@@ -2,6 +2,7 @@ package ring
 
 import (
 	"fmt"
+	"runtime/debug"
 
 	"github.com/ndring/ndring/proto"
 	"github.com/ndring/ndring/proto/nd"
@@ -98,8 +99,22 @@ func Values[T nd.Number](f *Frame) ([]T, error) {
 }
 
 // Valid reports whether everything read of the frame so far was intact. It is of
-// use to readers that the writer does not wait for.
-func (f *Frame) Valid() bool { return f.seg.intact(f.position) }
+// use to readers that the writer does not wait for. Of a ring whose memory is lost,
+// or unmapped since, nothing is valid.
+func (f *Frame) Valid() (valid bool) {
+	done := false
+	defer func(before bool) {
+		if done {
+			debug.SetPanicOnFault(before)
+			return
+		}
+		_ = Lost(recover(), before, f.seg)
+		valid = false
+	}(debug.SetPanicOnFault(true))
+	valid = f.seg.intact(f.position)
+	done = true
+	return valid
+}
 
 // inlineArray is the array of an inline frame: one dimension, C order.
 func inlineArray(desc uint64, payload []byte) (nd.Array, error) {

@@ -2,6 +2,7 @@ package ring
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -221,6 +222,9 @@ func (w *Writer) parkAtGate(ctx context.Context, wanted uint64) (uint64, error) 
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
+	if err := w.abandoned(); err != nil {
+		return 0, err
+	}
 	word := w.table.headWord(proto.TbWriterParked)
 	atomic.StoreUint64(word, wanted|1)
 	w.barrier()
@@ -299,7 +303,12 @@ func (w *Writer) Drain(ctx context.Context) error {
 	policy := w.policy
 	w.policy = proto.PolicyBlock
 	defer func() { w.policy = policy }()
-	w.storeTail()
-	_, err := w.awaitGate(ctx, w.pos)
-	return err
+	if err := w.abandoned(); err != nil {
+		return fmt.Errorf("drain: %w", err)
+	}
+	return w.guarded(func() error {
+		w.storeTail()
+		_, err := w.awaitGate(ctx, w.pos)
+		return err
+	})
 }

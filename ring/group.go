@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 
 	"github.com/ndring/ndring/proto"
 	"github.com/ndring/ndring/proto/nd"
@@ -38,7 +39,10 @@ func (w *Writer) ClaimGroup(ctx context.Context, heads []proto.Header) (*Group, 
 	}
 	at, err := w.reserve(ctx, g.size)
 	if errors.Is(err, ErrDropped) {
-		w.countDropped(uint64(len(heads) - 1)) // reserve counted one
+		w.guarded(func() error { // reserve counted one
+			w.countDropped(uint64(len(heads) - 1))
+			return nil
+		})
 	}
 	if err != nil {
 		return nil, err
@@ -98,13 +102,15 @@ func (g *Group) Array(i int) (nd.Array, error) {
 }
 
 // Commit makes all frames visible at once. The group is over. Commit of a group
-// that is over does nothing.
+// that is over does nothing. Lost memory is told as by Claim.Commit.
 func (g *Group) Commit() {
 	w := g.w
 	if w.open != openGroup {
 		return
 	}
 	w.open = openNone
+	done := false
+	defer w.leave(&done, debug.SetPanicOnFault(true))
 	end := g.at + g.size
 	storePlain(w.seg.commitWord(end), 0)
 	for i := range g.members {
@@ -116,6 +122,7 @@ func (g *Group) Commit() {
 		}
 	}
 	w.publish(g.at, g.members[0].head.Kind, end, uint64(len(g.members)))
+	done = true
 }
 
 // Abort gives the space back. Nothing of it ever becomes visible. Abort of a group

@@ -33,6 +33,23 @@ func TestReaderRefusesUnalignedPosition(t *testing.T) {
 	wantErr(t, err, ring.ErrNoPosition)
 }
 
+// Check that a reader and an observer whose next frame was zeroed, as a hole punched
+// into the file does it, are told so and do not wait for it for ever.
+func TestVanishedFrame(t *testing.T) {
+	p := newStill(t, nil)
+	p.put(t, 40, 0)
+	p.put(t, 40, 1)
+	p.w.Finish()
+	take(t, p.r, 40, 0)
+	o, err := ring.NewObserver(p.seg, ring.ObserverConfig{Start: proto.StartPosition, Position: 64, Wait: asleep})
+	wantErr(t, err, nil)
+	le.PutUint64(p.at(64), 0)
+	_, err = p.r.Next(context.Background())
+	wantErr(t, err, ring.ErrCorrupt)
+	_, err = o.Next(context.Background())
+	wantErr(t, err, ring.ErrCorrupt)
+}
+
 // told announces one position and drops releases.
 type told uint64
 

@@ -22,6 +22,11 @@ func newMemory(b []byte) (memory, error) {
 	return memory{bytes: b, base: base}, nil
 }
 
+// holds reports whether address lies in the region.
+func (m *memory) holds(address uintptr) bool {
+	return address-uintptr(m.base) < uintptr(len(m.bytes))
+}
+
 // word is the shared word at offset off, a multiple of 8 inside the region.
 func (m *memory) word(off uint64) *uint64 {
 	return (*uint64)(unsafe.Add(m.base, off))

@@ -104,6 +104,9 @@ func (o *Observer) Next(ctx context.Context) (*Frame, error) {
 			o.countTo(atomic.LoadUint64(o.seg.words.word(proto.WrNumber)))
 			return nil, io.EOF
 		}
+		if err := o.seg.vanished(o.pos); err != nil {
+			return nil, err
+		}
 		if o.notYet() {
 			// A writer that ends and leaves may be seen leaving first.
 			if err := o.cfg.Wait(ctx, o.pos); err != nil && o.notYet() && !o.seg.ended(o.pos) {

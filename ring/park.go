@@ -45,10 +45,13 @@ func (r *Reader) spinFor(ctx context.Context, word *uint64) (uint64, error) {
 }
 
 // ending reports why no frame will come at the reader's position: io.EOF at the
-// final position, ErrEvicted if the slot says so.
+// final position, ErrEvicted if the slot says so, ErrCorrupt if there was one.
 func (r *Reader) ending() error {
 	if r.seg.ended(r.pos) && atomic.LoadUint64(r.seg.commitWord(r.pos)) == 0 {
 		return io.EOF
+	}
+	if err := r.seg.vanished(r.pos); err != nil {
+		return r.fail(err)
 	}
 	state := atomic.LoadUint64(r.cfg.Table.slotWord(r.cfg.Slot, proto.SlState))
 	if proto.SlotState(state) == proto.SlotEvicted && uint32(state>>32) == r.cfg.Generation {

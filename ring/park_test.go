@@ -353,7 +353,8 @@ func TestEndSeenByWaiting(t *testing.T) {
 	p := newStill(t, nil)
 	p.put(t, 40, 0)
 	p.w.Finish()
-	le.PutUint64(p.at(0), 0) // as if the store of the commit word were still under way
+	le.PutUint64(p.at(0), 0) // as if the stores of commit word and tail were still under way
+	setWriterWord(p.mem, proto.WrTail, 0)
 	mustWait(t, p.r)
 	le.PutUint64(p.at(0), uint64(proto.KindData))
 	take(t, p.r, 40, 0)

@@ -70,6 +70,12 @@ func newSegment(mem []byte, id proto.Identity) (*Segment, error) {
 	return &Segment{id: id, words: words, data: data, capacity: id.Capacity, mask: id.Capacity - 1}, nil
 }
 
+// Holds reports whether address lies in what the writer stores to: its words and
+// the frames.
+func (s *Segment) Holds(address uintptr) bool {
+	return s.words.holds(address) || s.data.holds(address)
+}
+
 // Identity describes the ring. The result is shared and must not be changed.
 func (s *Segment) Identity() *proto.Identity { return &s.id }
 
@@ -132,6 +138,17 @@ func (s *Segment) intact(position uint64) bool {
 	loadFence()
 	limit := atomic.LoadUint64(s.words.word(proto.WrLimit))
 	return int64(limit-position) <= int64(s.capacity)
+}
+
+// vanished reports whether the ring is committed beyond position but no frame is
+// there: its bytes were taken away, as by a hole punched into the file. The tail is
+// read first, and stored by the writer after the commit words below it.
+func (s *Segment) vanished(position uint64) error {
+	tail := s.sharedTail()
+	if int64(tail-position) <= 0 || atomic.LoadUint64(s.commitWord(position)) != 0 || !s.intact(position) {
+		return nil
+	}
+	return fmt.Errorf("no frame at position %d, the ring is committed up to %d: %w", position, tail, ErrCorrupt)
 }
 
 // ended reports whether the ring ends at position.

@@ -46,6 +46,9 @@ func OpenTable(mem []byte, id *proto.Identity) (*Table, error) {
 	return &Table{mem: m, head: head}, nil
 }
 
+// Holds reports whether address lies in the table.
+func (t *Table) Holds(address uintptr) bool { return t.mem.holds(address) }
+
 // Slots is the number of reader slots.
 func (t *Table) Slots() int { return int(t.head.Slots) }
 

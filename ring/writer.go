@@ -2,6 +2,7 @@ package ring
 
 import (
 	"fmt"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -50,6 +51,7 @@ type Writer struct {
 	used    atomic.Int32  // slots from here on were never occupied
 	meant   atomic.Uint64 // the shared limit, or the higher one about to be proven
 	sawAny  atomic.Bool   // a first lossless reader came
+	lost    atomic.Pointer[error]
 	pub     atomic.Uint64
 	follow  atomic.Pointer[Follower]
 	table   *Table
@@ -163,7 +165,8 @@ func (w *Writer) passMark(first uint64) {
 }
 
 // Finish ends the ring at the last committed frame: the final position is stored
-// and every reader woken. An open claim is aborted. Finish is idempotent.
+// and every reader woken. An open claim is aborted. Finish is idempotent. Drain tells
+// if the ring's memory was lost meanwhile.
 func (w *Writer) Finish() {
 	if w.finished {
 		return
@@ -171,8 +174,11 @@ func (w *Writer) Finish() {
 	w.open, w.finished = openNone, true
 	w.lim = w.pos
 	w.setRoom() // the next claim takes the slow path and fails there
+	done := false
+	defer w.leave(&done, debug.SetPanicOnFault(true))
 	w.storeTail()
 	atomic.StoreUint64(w.seg.words.word(proto.WrFinal), w.pos|1)
 	atomic.StoreUint64(w.parked, 1)
 	w.wakeReaders()
+	done = true
 }
