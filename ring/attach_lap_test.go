@@ -6,6 +6,7 @@ import (
 	"context"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/ndring/ndring/proto"
 	"github.com/ndring/ndring/ring"
@@ -68,6 +69,26 @@ func TestAttachWhileLapping(t *testing.T) {
 		}
 		stop()
 	}
+}
+
+// Check that limit never leaves a reader that gates behind by more than the capacity,
+// from the moment of its attach on, against a writer that laps the ring.
+func TestLimitKeepsToNewReaders(t *testing.T) {
+	p := newRing(t, proto.NewIdentity("x", smallBytes), ring.WriterConfig{FreeRun: true, Now: stopped, Spin: time.Millisecond})
+	stop := freeRunner(t, p, 1500)
+	for i := range parkCycles() {
+		got, err := p.w.Attach(ring.Attach{Start: proto.StartOldest})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 1 + i%20 {
+			if limit := p.seg.State().Limit; int64(limit-got.Start) > smallBytes {
+				t.Fatalf("attach %d: reader at %d, limit %d", i, got.Start, limit)
+			}
+		}
+		p.w.Detach(got.Slot)
+	}
+	stop()
 }
 
 // Check that a position is accepted only while its frame is in the ring, against a

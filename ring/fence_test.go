@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/ndring/ndring/proto"
 	"github.com/ndring/ndring/ring"
@@ -82,5 +83,120 @@ func TestCommitAgainstPark(t *testing.T) {
 	}, func() { mustFit(t, p.w, 40).Commit() })
 	if s.lost != 0 {
 		t.Fatalf("%d wake-ups lost", s.lost)
+	}
+}
+
+// Check that a writer that goes to sleep at the very moment of a release is rung: the
+// reader stores its cursor, fences, then looks whether the writer waits.
+func TestReleaseAgainstPark(t *testing.T) {
+	if runtime.NumCPU() < 2 {
+		t.Skip("needs two processors")
+	}
+	s := &rounds{}
+	p := newRing(t, proto.NewIdentity("x", smallBytes), ring.WriterConfig{Sleeper: s, Now: stopped})
+	r := p.reader(t, p.mustAttach(t, ring.Attach{}), ring.ReaderConfig{Sleeper: awake{}, WriterBell: s})
+	for range smallBytes/64 - 1 {
+		mustFit(t, p.w, 40).Commit()
+	}
+	s.race(parkCycles(), func() { next(t, r) }, func() {
+		c, err := p.w.Claim(context.Background(), proto.U8, 40)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		c.Commit()
+	}, func() {
+		if err := r.Release(); err != nil {
+			t.Error(err)
+		}
+	})
+	if s.lost != 0 {
+		t.Fatalf("%d wake-ups lost", s.lost)
+	}
+}
+
+// stopped is a clock that costs nothing.
+func stopped() time.Time { return time.Unix(1, 0) }
+
+// between holds the writer between the store of a commit word and the look at the
+// parked words, where it reads the clock, until its reader is about to park.
+type between struct {
+	p       *pair
+	t       *testing.T
+	parking atomic.Bool
+	done    atomic.Int64
+	turn    int64
+	held    bool
+	rung    atomic.Bool
+	lost    int
+}
+
+func (b *between) Ring() { b.rung.Store(true) }
+
+// now delays the writer by another time each round.
+func (b *between) now() time.Time {
+	if b.held {
+		for !b.parking.Load() {
+			runtime.Gosched()
+		}
+		for range b.turn * 7 % 150 {
+			b.parking.Load()
+		}
+	}
+	return stopped()
+}
+
+// Sleep is reached once the reader's words are stored. The next commit rings, unless
+// the one under way did.
+func (b *between) Sleep(context.Context) error {
+	for b.done.Load() != b.turn {
+		runtime.Gosched()
+	}
+	b.held = false
+	mustFit(b.t, b.p.w, smallBytes/16).Commit()
+	if !b.rung.Load() {
+		b.lost++
+	}
+	return nil
+}
+
+// Check that a reader that parks while the writer is still busy with waking for the
+// frame before is rung for the next: its own word is there before the summary is.
+func TestParkAgainstWake(t *testing.T) {
+	if runtime.NumCPU() < 2 {
+		t.Skip("needs two processors")
+	}
+	b := &between{t: t}
+	p := newRing(t, proto.NewIdentity("x", smallBytes), ring.WriterConfig{Sleeper: awake{}, Now: b.now})
+	b.p = p
+	r := p.reader(t, p.mustAttach(t, ring.Attach{Bell: b}), ring.ReaderConfig{Sleeper: b, WriterBell: awake{}})
+	turns := make(chan int64)
+	stop := make(chan struct{})
+	go func() {
+		defer close(stop)
+		for turn := range turns {
+			mustFit(t, p.w, smallBytes/16).Commit() // passes a mark, so it reads the clock
+			b.done.Store(turn)
+		}
+	}()
+	for b.turn = 1; b.turn <= int64(parkCycles()/2); b.turn++ {
+		b.rung.Store(false)
+		b.parking.Store(false)
+		b.held = true
+		turns <- b.turn
+		for !r.Ready() {
+			runtime.Gosched()
+		}
+		next(t, r)
+		if err := r.Release(); err != nil {
+			t.Fatal(err)
+		}
+		b.parking.Store(true)
+		next(t, r)
+	}
+	close(turns)
+	<-stop
+	if b.lost != 0 {
+		t.Fatalf("%d wake-ups lost", b.lost)
 	}
 }

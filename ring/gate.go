@@ -26,7 +26,7 @@ func (w *Writer) gate() (uint64, int) {
 			continue
 		}
 		if generation != s.seen {
-			s.seen, s.last = generation, s.start.Load()
+			s.seen, s.last, s.stuckSince = generation, s.start.Load(), time.Time{}
 		}
 		if c := atomic.LoadUint64(w.table.slotWord(i, proto.SlCursor)); c != s.last && !w.accept(i, c) {
 			continue

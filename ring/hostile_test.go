@@ -64,6 +64,7 @@ func TestObserverEndsOnHostileWords(t *testing.T) {
 		{limit: 1 << 62, tail: 1 << 62},
 		{limit: smallBytes + 128, tail: 64},
 		{limit: 64, tail: 1 << 40},
+		{limit: 64, tail: 1 << 61},
 		{limit: 1 << 63, tail: 0},
 	} {
 		for _, start := range []proto.Start{proto.StartOldest, proto.StartLatest, proto.StartPosition} {

@@ -105,7 +105,7 @@ proctype reader(byte r) {
 			SEQCST(r, OWN(r), 1);
 			SEQCST(r, SUMMARY, 1);
 #endif
-#ifndef MUT_RELEASE_PARK
+#if !defined(MUT_RELEASE_PARK) && !defined(NO_PARK_FENCE)
 			FENCE(r);
 #endif
 #if defined(ASYMMETRIC) && !defined(MUT_NO_BARRIER)
