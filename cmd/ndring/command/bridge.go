@@ -36,7 +36,7 @@ func bridgeCommand() *cli.Command {
 func runBridge(c *cli.Context) error {
 	cfg, err := bridgeConfig(c)
 	if err != nil {
-		return err
+		return stopped(c, err)
 	}
 	listener, err := net.Listen("tcp", c.String("listen"))
 	if err != nil {

@@ -91,7 +91,7 @@ func produce(c *cli.Context) error {
 	}
 	f, err := openFeed(c)
 	if err != nil {
-		return err
+		return stopped(c, err)
 	}
 	cfg, err := producerConfig(c, f)
 	if err != nil {
@@ -117,7 +117,7 @@ func openFeed(c *cli.Context) (feed.Feed, error) {
 	if err != nil {
 		return nil, usageError{err}
 	}
-	f, err := feed.Open(feed.Options{
+	f, err := feed.Open(c.Context, feed.Options{
 		Spec: c.String("source"), DType: dt, Shape: shape, Period: c.Int("period"), Seed: c.Uint64("seed"), Stdin: c.App.Reader,
 	})
 	if errors.Is(err, feed.ErrSource) || errors.Is(err, proto.ErrShape) || errors.Is(err, provenance.ErrUnknown) {

@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/ndring/ndring/cmd/ndring/feed"
 	"github.com/ndring/ndring/cmd/ndring/provenance"
 	"github.com/ndring/ndring/cmd/ndring/quantity"
 	"github.com/ndring/ndring/ipc"
@@ -18,7 +19,6 @@ import (
 	"github.com/ndring/ndring/kernel"
 	"github.com/ndring/ndring/proto"
 	"github.com/ndring/ndring/proto/nd"
-	"github.com/ndring/ndring/proto/npy"
 	"github.com/ndring/ndring/ring"
 	"github.com/urfave/cli/v2"
 )
@@ -90,14 +90,9 @@ func model(c *cli.Context, flag string) ([]float64, error) {
 		}
 		return list, nil
 	}
-	f, err := os.Open(text)
+	a, err := feed.ReadNPY(c.Context, text)
 	if err != nil {
 		return nil, fmt.Errorf("--%s: %w", flag, err)
-	}
-	defer f.Close()
-	a, err := npy.Read(f)
-	if err != nil {
-		return nil, fmt.Errorf("--%s %s: %w", flag, text, err)
 	}
 	values, err := a.Float64s()
 	if err != nil {
@@ -126,7 +121,7 @@ func runStage(c *cli.Context) error {
 	}
 	st, k, err := step(c)
 	if err != nil {
-		return err
+		return stopped(c, err)
 	}
 	inputs, err := openInputs(c, st)
 	defer closeInputs(inputs)

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -27,7 +28,8 @@ type Feed interface {
 	Source() provenance.Source
 	// Fill writes the next frame to dst, a writable C-order array of that dtype and
 	// shape. n is its number in the ring, from which computed sources compute it.
-	// After the last frame it returns io.EOF.
+	// After the last frame it returns io.EOF, and the error of Open's context when that
+	// ended while input was waited for.
 	Fill(dst nd.Array, n uint64) error
 	// Drop passes over a frame that the ring had no room for. Computed sources have
 	// nothing to pass over: their values follow the numbers in the ring. After the
@@ -45,16 +47,17 @@ type Options struct {
 	Stdin  io.Reader
 }
 
-// Open returns the feed that o names. Errors name the spec and what is known.
-func Open(o Options) (Feed, error) {
+// Open returns the feed that o names. The end of ctx ends what waits for a file or
+// for stdin, also later in the feed. Errors name the spec and what is known.
+func Open(ctx context.Context, o Options) (Feed, error) {
 	kind, file, _ := strings.Cut(o.Spec, ":")
 	switch kind {
 	case provenance.KindLinspace, provenance.KindSine, provenance.KindRandom:
 		return newComputed(o, kind)
 	case provenance.KindNPY:
-		return openNPY(file)
+		return openNPY(ctx, file)
 	case provenance.KindStdin:
-		return newRaw(o)
+		return newRaw(ctx, o)
 	}
 	return nil, fmt.Errorf("source %q; use linspace, sine, random, npy:FILE or stdin: %w", o.Spec, ErrSource)
 }

@@ -1,14 +1,13 @@
 package feed
 
 import (
+	"context"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/ndring/ndring/cmd/ndring/provenance"
 	"github.com/ndring/ndring/proto"
 	"github.com/ndring/ndring/proto/nd"
-	"github.com/ndring/ndring/proto/npy"
 )
 
 // arrays feeds a .npy file: an array of two or more dimensions one frame for each
@@ -21,15 +20,10 @@ type arrays struct {
 	first  nd.Array
 }
 
-func openNPY(file string) (Feed, error) {
-	f, err := os.Open(file)
+func openNPY(ctx context.Context, file string) (Feed, error) {
+	a, err := ReadNPY(ctx, file)
 	if err != nil {
-		return nil, fmt.Errorf("source npy: %w", err)
-	}
-	defer f.Close()
-	a, err := npy.Read(f)
-	if err != nil {
-		return nil, fmt.Errorf("source npy:%s: %w", file, err)
+		return nil, fmt.Errorf("source: %w", err)
 	}
 	s := &arrays{file: file, all: a, frames: 1, first: a}
 	if a.NDim() < 2 {

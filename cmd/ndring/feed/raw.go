@@ -2,6 +2,7 @@ package feed
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 
@@ -19,7 +20,7 @@ type raw struct {
 	frames uint64
 }
 
-func newRaw(o Options) (Feed, error) {
+func newRaw(ctx context.Context, o Options) (Feed, error) {
 	n, err := count(o.DType, o.Shape)
 	if err != nil {
 		return nil, err
@@ -28,7 +29,7 @@ func newRaw(o Options) (Feed, error) {
 		return nil, fmt.Errorf("shape %v holds no elements, stdin would never end: %w", o.Shape, proto.ErrShape)
 	}
 	return &raw{
-		from:   bufio.NewReaderSize(o.Stdin, 1<<16),
+		from:   bufio.NewReaderSize(interruptible(ctx, o.Stdin), 1<<16),
 		source: provenance.Source{Kind: provenance.KindStdin, DType: o.DType.String(), Shape: o.Shape},
 		dtype:  o.DType,
 		bytes:  int64(n * o.DType.Size()),
