@@ -25,8 +25,9 @@ type child struct {
 }
 
 // start runs this program with args. When ctx ends the process is interrupted, and
-// killed if it does not end.
-func start(ctx context.Context, program, dir string, args ...string) (*child, error) {
+// killed if it does not end. When the process fails, failed is called with the error
+// that wait returns.
+func start(ctx context.Context, failed func(error), program, dir string, args ...string) (*child, error) {
 	c := &child{title: "ndring " + strings.Join(args, " "), ended: make(chan struct{})}
 	c.stdout.changed, c.stderr.changed = make(chan struct{}, 1), make(chan struct{}, 1)
 	c.cmd = exec.CommandContext(ctx, program, args...)
@@ -39,7 +40,10 @@ func start(ctx context.Context, program, dir string, args ...string) (*child, er
 		return nil, fmt.Errorf("start %s: %w", c.title, err)
 	}
 	go func() {
-		c.err = c.cmd.Wait()
+		if err := c.cmd.Wait(); err != nil {
+			c.err = fmt.Errorf("%s: %w", c.title, err)
+			failed(c.err) // before anybody can see its end
+		}
 		close(c.ended)
 	}()
 	return c, nil
@@ -52,10 +56,7 @@ func (c *child) interrupt() { _ = c.cmd.Process.Signal(os.Interrupt) }
 // context the process was started with bounds it.
 func (c *child) wait() error {
 	<-c.ended
-	if c.err != nil {
-		return fmt.Errorf("%s: %w", c.title, c.err)
-	}
-	return nil
+	return c.err
 }
 
 // said waits for a line on stderr that holds text and returns what follows it.

@@ -33,6 +33,7 @@ type tour struct {
 	program  string
 	dir      string
 	children []*child
+	fail     context.CancelCauseFunc // ends the tour with the reason
 }
 
 // limit is how long the tour may take, whatever the machine.
@@ -53,11 +54,15 @@ func Run(ctx context.Context, o Options) error {
 	if err := os.Setenv("NDRING_DIR", dir); err != nil {
 		return err
 	}
-	bounded, cancel := context.WithTimeout(ctx, limit)
+	bounded, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it took longer than %v", limit))
 	defer cancel()
-	t := &tour{Options: o, program: program, dir: dir}
-	err = t.run(bounded)
-	cancel()
+	running, fail := context.WithCancelCause(bounded)
+	t := &tour{Options: o, program: program, dir: dir, fail: fail}
+	err = t.run(running)
+	if failure := context.Cause(running); failure != nil { // the first one, and not what came of it
+		err = failure
+	}
+	fail(nil)
 	t.end()
 	if ctx.Err() != nil {
 		return fmt.Errorf("interrupted; the processes have ended and the rings are removed: %w", ctx.Err())
@@ -79,12 +84,16 @@ func (t *tour) end() {
 // blame prints what the processes had to say.
 func (t *tour) blame() {
 	for _, c := range t.children {
-		fmt.Fprintf(t.Out, "\n--- %s (%v)\n%s", c.title, c.err, c.stderr.String())
+		ending := c.title + ": ended well"
+		if c.err != nil {
+			ending = c.err.Error()
+		}
+		fmt.Fprintf(t.Out, "\n--- %s\n%s", ending, c.stderr.String())
 	}
 }
 
 func (t *tour) start(ctx context.Context, args ...string) (*child, error) {
-	c, err := start(ctx, t.program, t.dir, args...)
+	c, err := start(ctx, t.fail, t.program, t.dir, args...)
 	if err != nil {
 		return nil, err
 	}
