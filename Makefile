@@ -14,6 +14,8 @@ TESTFLAGS  ?=
 TIMEOUT    ?= 5m
 # Go duration for each fuzz target
 FUZZTIME   ?= 5s
+# How long the crash laboratory does harm
+DURATION   ?= 60s
 # Passed to ndring bench, e.g. make bench ARGS=--json
 ARGS       ?=
 # File to which test and race append their events (go doc test2json)
@@ -27,7 +29,7 @@ export GO
 # The go command leaves folders that begin with a dot out of "./...".
 packages := ./... ./.ci/testsummary
 # What only starts programs in C and Python, or plain ones, the detector sees nothing of.
-racepackages = $$($(GO) list ./... | grep -vE '/(conformance|proto/c)$$') ./.ci/testsummary
+racepackages = $$($(GO) list ./... | grep -vE '/(conformance|proto/c|torture|torture/lab)$$') ./.ci/testsummary
 summary   = $(GO) run ./.ci/testsummary $(if $(TEST_EVENTS),-record $(TEST_EVENTS))
 
 .DEFAULT_GOAL := build
@@ -115,8 +117,13 @@ crowd: build ## hold 10,000 TCP clients, good and bad, on one bridge; ARGS as fo
 model: ## check the Promela models of docs/model and that their mutants fail (needs spin, gcc)
 	@docs/model/run
 
-# torture and nightly-fuzz stand here as soon as
-# the command they call exists: .PHONY, need-go or build before it, one ## line.
+.PHONY: torture
+torture: build ## kill, stop and cut real processes for DURATION, prove that no frame was harmed (ARGS=-seed=7)
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/torture ./cmd/torture
+	bin/torture -duration $(DURATION) $(ARGS)
+
+# nightly-fuzz stands here as soon as
+# the command it calls exists: .PHONY, need-go or build before it, one ## line.
 
 ##@ Other
 .PHONY: help

@@ -1,0 +1,93 @@
+//go:build linux
+
+package lab
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/ndring/ndring/cmd/torture/history"
+	"github.com/ndring/ndring/cmd/torture/role"
+)
+
+// builders make the casts of rooms.
+func builders() map[string]func(*room) {
+	return map[string]func(*room){
+		"writers": buildWriters,
+		"readers": buildReaders,
+		"all":     buildAll,
+		"gate":    buildGate,
+	}
+}
+
+// Kinds are the kinds of rooms.
+func Kinds() []string { return slices.Sorted(maps.Keys(builders())) }
+
+const (
+	smallRing  = 64 << 10
+	middleRing = 256 << 10
+)
+
+func reader(name string, promise history.Promise) *actor {
+	return &actor{name: name, promise: promise}
+}
+
+// harmed lets the actor be stopped and cut besides whatever else happens to it.
+func (a *actor) harmed() *actor {
+	a.schedule.stops, a.schedule.cuts = true, true
+	return a
+}
+
+func (a *actor) spare() *actor {
+	a.spared = true
+	return a
+}
+
+func (a *actor) inBatches() *actor {
+	a.part.Batches = true
+	return a
+}
+
+// buildWriters is a room in which the writer dies and its readers live on.
+func buildWriters(r *room) {
+	r.addWriter(&actor{name: "writer", part: role.Part{Capacity: smallRing}})
+	r.addReader(reader("parks", history.Named).spare())
+	r.addReader(reader("streams", history.NamedStream).spare())
+	r.addReader(reader("looks", history.Lossy).spare())
+}
+
+// buildReaders is a room in which the writer lives on and its readers die.
+func buildReaders(r *room) {
+	r.addWriter((&actor{name: "writer", part: role.Part{Capacity: smallRing}}).spare())
+	r.addReader(reader("named", history.Named))
+	r.addReader(reader("batches", history.Named).inBatches())
+	r.addReader(reader("streams", history.NamedStream))
+	r.addReader(reader("unnamed", history.Unnamed))
+	r.addReader(reader("looks", history.Lossy))
+}
+
+// buildAll is a room in which everybody dies, is stopped and cut off.
+func buildAll(r *room) {
+	r.addWriter((&actor{name: "writer", part: role.Part{Capacity: middleRing}}).harmed())
+	r.addReader(reader("stays", history.Named).spare().harmed())
+	r.addReader(reader("named", history.Named).harmed().inBatches())
+	r.addReader(reader("streams", history.NamedStream).harmed())
+	r.addReader(reader("unnamed", history.Unnamed).harmed())
+	impatient := reader("impatient", history.Unnamed).harmed()
+	impatient.part.Evict = mostStop / 3
+	r.addReader(impatient)
+	r.addReader(reader("looks", history.Lossy).spare().harmed())
+}
+
+// buildGate is a room in which the time is taken from the death of a reader that
+// holds up the ring to the writer's next claim.
+func buildGate(r *room) {
+	r.addWriter((&actor{name: "writer", part: role.Part{Capacity: smallRing}}).spare())
+	r.addReader(reader("follows", history.Named).spare())
+	parks, streams := reader("parks", history.Unnamed), reader("streams", history.Unnamed)
+	streams.part.Stream = true
+	for _, a := range []*actor{parks, streams} {
+		r.addReader(a)
+		a.holds = true
+	}
+}

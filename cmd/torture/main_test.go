@@ -1,0 +1,59 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ndring/ndring/cmd/torture/lab"
+	"github.com/ndring/ndring/cmd/torture/role"
+)
+
+// TestMain lets the test binary play the parts of the laboratory's processes.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == lab.PlayArgument {
+		os.Exit(role.Play(os.Args[2]))
+	}
+	os.Exit(m.Run())
+}
+
+// shortRun is how long harm is done in an ordinary test; make torture does it for longer.
+const shortRun = 4 * time.Second
+
+// Check that kills, stops and cuts of every kind of process cost no frame, leave
+// nothing and let nobody wait for ever.
+func TestLaboratory(t *testing.T) {
+	l := &lab.Lab{
+		Seed: rand.Uint64(), Duration: shortRun, Verbose: true, Progress: t.Output(),
+		Rooms: []string{"writers", "readers", "all", "gate"},
+	}
+	report, err := l.Run(t.Context().Done())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text bytes.Buffer
+	report.Write(&text)
+	t.Log(&text)
+	if len(report.Faults) > 0 {
+		t.Errorf("%d faults with seed %d", report.Count, l.Seed)
+	}
+	for _, of := range []string{"writer  ", "reader  ", "observer  "} {
+		if !strings.Contains(text.String(), "\n"+of) {
+			t.Errorf("no %s was killed", of)
+		}
+	}
+}
+
+// Check that flags which make no sense are refused before anything starts.
+func TestFlags(t *testing.T) {
+	for _, args := range [][]string{{"-rooms", "cellar"}, {"-duration", "soon"}, {"-wings"}} {
+		if err := run(args); err == nil {
+			t.Errorf("%q was accepted", args)
+		}
+	}
+}
