@@ -122,6 +122,11 @@ torture: build ## kill, stop and cut real processes for DURATION, prove that no 
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/torture ./cmd/torture
 	bin/torture -duration $(DURATION) $(ARGS)
 
+.PHONY: soak
+soak: build ## little load and seldom harm for DURATION: memory and descriptors must stay flat
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/torture ./cmd/torture
+	bin/torture -soak -rooms calm,restart -duration $(DURATION) $(ARGS)
+
 # nightly-fuzz stands here as soon as
 # the command it calls exists: .PHONY, need-go or build before it, one ## line.
 

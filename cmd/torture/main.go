@@ -38,6 +38,7 @@ func run(args []string) error {
 	flags.Uint64Var(&l.Seed, "seed", rand.Uint64(), "of all that is drawn")
 	flags.StringVar(&l.Program, "ndring", "", "path of ndring, for the rooms with stages and bridges")
 	flags.BoolVar(&l.Verbose, "v", false, "tell what the control planes did in rooms that were given up")
+	flags.BoolVar(&l.Soak, "soak", false, "judge memory and descriptors of the processes that live through it")
 	rooms := flags.String("rooms", "writers,writers,readers,all,gate", "rooms, of "+strings.Join(lab.Kinds(), ", "))
 	if err := flags.Parse(args); err != nil {
 		return err

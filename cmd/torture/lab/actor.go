@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ndring/ndring/cmd/torture/history"
@@ -37,7 +38,8 @@ type actor struct {
 	mu     sync.Mutex // guards the page's Take and the judge
 	life   uint32
 	proc   *process
-	prior  uint64 // beat when the present life began
+	pid    atomic.Int64 // of the present life
+	prior  uint64       // beat when the present life began
 	ending ending
 }
 
@@ -101,8 +103,12 @@ func (a *actor) begin() (err error) {
 	part := a.part
 	part.Life = a.life
 	a.proc, err = play(&part, []*os.File{a.room.lab.null, a.room.lab.null, a.said, a.file})
+	if err != nil {
+		return err
+	}
+	a.pid.Store(int64(a.proc.Pid))
 	a.room.lab.count.starts.Add(1)
-	return err
+	return nil
 }
 
 // live carries a plan out and returns how the life ended.

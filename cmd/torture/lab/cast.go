@@ -5,6 +5,7 @@ package lab
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/ndring/ndring/cmd/torture/history"
 	"github.com/ndring/ndring/cmd/torture/role"
@@ -17,6 +18,8 @@ func builders() map[string]func(*room) {
 		"readers": buildReaders,
 		"all":     buildAll,
 		"gate":    buildGate,
+		"calm":    buildCalm,
+		"restart": buildRestart,
 	}
 }
 
@@ -90,4 +93,33 @@ func buildGate(r *room) {
 		r.addReader(a)
 		a.holds = true
 	}
+}
+
+const (
+	calmPace  = 2 * time.Second      // between harms
+	calmPause = 2 * time.Millisecond // between writes
+)
+
+// calmly lets harm come seldom.
+func (a *actor) calmly() *actor {
+	a.schedule.pace = calmPace
+	return a
+}
+
+// buildCalm is a room for a soak: little is written, and only visitors die.
+func buildCalm(r *room) {
+	r.addWriter((&actor{name: "writer", part: role.Part{Capacity: smallRing, Pause: calmPause}}).spare().calmly())
+	r.addReader(reader("parks", history.Named).spare().harmed().calmly())
+	r.addReader(reader("streams", history.NamedStream).spare().harmed().calmly())
+	r.addReader(reader("looks", history.Lossy).spare().harmed().calmly())
+	r.addReader(reader("visits", history.Unnamed).calmly())
+	r.addReader(reader("returns", history.Named).calmly())
+}
+
+// buildRestart is a room for a soak in which the writer dies now and then.
+func buildRestart(r *room) {
+	r.addWriter((&actor{name: "writer", part: role.Part{Capacity: smallRing, Pause: calmPause}}).calmly())
+	r.addReader(reader("parks", history.Named).spare().calmly())
+	r.addReader(reader("streams", history.NamedStream).spare().calmly())
+	r.addReader(reader("looks", history.Lossy).spare().calmly())
 }

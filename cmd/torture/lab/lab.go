@@ -20,6 +20,7 @@ type Lab struct {
 	Kills    int // of writers and of readers each, after which it ends; 0 = Duration alone
 	Rooms    []string
 	Program  string // path of ndring; "" leaves out the rooms that need it
+	Soak     bool   // sample what the processes take that live through it, and judge that
 	Progress io.Writer
 	Verbose  bool // the actors log what their control planes do; the end of it is told of rooms given up
 
@@ -28,6 +29,8 @@ type Lab struct {
 	hits  hits
 	gates samples
 	rooms []*room
+
+	enduring []*endurance
 }
 
 // Run does harm for the time given, ends all rings and returns what was found.
@@ -44,6 +47,10 @@ func (l *Lab) Run(done <-chan struct{}) (*Report, error) {
 		l.wait(done, start)
 	}()
 	var all sync.WaitGroup
+	if l.Soak {
+		l.enduring = l.watchers()
+		all.Go(func() { l.sample(enough) })
+	}
 	for _, r := range l.rooms {
 		all.Go(func() { r.run(enough) })
 	}

@@ -27,8 +27,8 @@ func TestMain(m *testing.M) {
 // Check that the plans of an actor follow from seed, name and life alone.
 func TestSchedule(t *testing.T) {
 	plans := func(seed uint64, actor string) []plan {
-		s := newSchedule(seed, actor, writerAims())
-		s.stops, s.cuts = true, true
+		s := schedule{stops: true, cuts: true}
+		s.begin(seed, actor, true)
 		var all []plan
 		for life := range uint32(200) {
 			all = append(all, s.of(life))

@@ -36,6 +36,9 @@ func (l *Lab) report(took time.Duration) *Report {
 			rep.words = append(rep.words, r.last...)
 		}
 	}
+	for _, e := range l.enduring {
+		rep.Faults = append(rep.Faults, e.faults()...)
+	}
 	return rep
 }
 
@@ -48,6 +51,7 @@ func (rep *Report) Write(w io.Writer) {
 	rep.flows(w)
 	fmt.Fprintf(w, "from the death of the reader that held up the ring to the writer's next claim: %v\n", &l.gates)
 	l.hits.write(w)
+	writeEndurance(w, l.enduring)
 	for _, f := range rep.Faults {
 		fmt.Fprintln(w, "FAULT", f)
 	}

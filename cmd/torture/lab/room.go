@@ -60,12 +60,7 @@ func (r *room) add(a *actor) *actor {
 	if a.part.Ring == "" {
 		a.part.Ring = ringName
 	}
-	cuts, stops := a.schedule.cuts, a.schedule.stops
-	a.schedule = newSchedule(r.lab.Seed, a.name, readerAims())
-	a.schedule.cuts, a.schedule.stops = cuts, stops
-	if a.part.Role == role.Writer {
-		a.schedule.aims = writerAims()
-	}
+	a.schedule.begin(r.lab.Seed, a.name, a.part.Role == role.Writer)
 	r.cast = append(r.cast, a)
 	return a
 }

@@ -12,6 +12,7 @@ import (
 
 // plan is what happens to one life of an actor.
 type plan struct {
+	peace time.Duration // nothing happens first
 	early bool          // the delay counts from the start of the process, not from its first frame
 	delay time.Duration // before the kill
 	aim   page.State    // stand still there before the kill; 0 = none
@@ -34,12 +35,17 @@ type schedule struct {
 	aims  []page.State
 	stops bool
 	cuts  bool
+	pace  time.Duration // a life is spared for up to so long first
 }
 
-func newSchedule(seed uint64, actor string, aims []page.State) schedule {
+// begin makes the schedule that of an actor.
+func (s *schedule) begin(seed uint64, actor string, writes bool) {
 	h := fnv.New64a()
 	h.Write([]byte(actor))
-	return schedule{seed: seed ^ h.Sum64(), aims: aims}
+	s.seed, s.aims = seed^h.Sum64(), readerAims()
+	if writes {
+		s.aims = writerAims()
+	}
 }
 
 func (s *schedule) rand(life uint32) *rand.Rand {
@@ -64,6 +70,9 @@ func (s *schedule) of(life uint32) plan {
 		p.stop, p.late = time.Duration(r.Int64N(int64(mostStop))), r.IntN(2) == 0
 	}
 	p.cut = s.cuts && r.IntN(10) == 0
+	if s.pace > 0 {
+		p.peace, p.early = time.Duration(r.Int64N(int64(s.pace))), false
+	}
 	return p
 }
 

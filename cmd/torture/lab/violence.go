@@ -24,6 +24,9 @@ func (a *actor) carryOut(p plan) {
 	if !a.until(arrival, func() bool { return a.page.Beat() != a.prior }) {
 		return
 	}
+	if p.peace > 0 && !a.pause(p.peace) {
+		return
+	}
 	if p.cut {
 		a.cut()
 	}
@@ -84,7 +87,8 @@ func (a *actor) cut() {
 // disturb stops and cuts an actor that is not killed, until the room is finishing.
 func (a *actor) disturb() {
 	r := a.schedule.rand(a.life)
-	for a.pause(quietTime/2 + time.Duration(r.Int64N(int64(quietTime)))) {
+	rest := quietTime + a.schedule.pace
+	for a.pause(rest/2 + time.Duration(r.Int64N(int64(rest)))) {
 		if a.schedule.stops && r.IntN(4) == 0 {
 			a.halt(time.Duration(r.Int64N(int64(mostStop))), false)
 		}
