@@ -2,6 +2,7 @@ package ring_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 
 	"github.com/ndring/ndring/proto"
@@ -158,40 +159,50 @@ func TestWalkEndsWhereItWasLapped(t *testing.T) {
 	}
 }
 
-// waker counts the rings of a writer's doorbell while its writer waits at the gate, and
-// lets something happen there.
-type waker struct {
-	rung  int
-	event func()
+// gateBell counts the rings of a writer's doorbell; while the writer sleeps there, and
+// when it is rung, something happens.
+type gateBell struct {
+	rung    int
+	asleep  func()
+	ringing func()
 }
 
-func (b *waker) Ring() { b.rung++ }
-func (b *waker) Sleep(context.Context) error {
-	if b.event == nil {
+func (b *gateBell) Ring() {
+	b.rung++
+	if event := b.ringing; event != nil {
+		b.ringing = nil
+		event()
+	}
+}
+
+func (b *gateBell) Sleep(context.Context) error {
+	event := b.asleep
+	if event == nil {
 		return errAsleep
 	}
-	event := b.event
-	b.event = nil
+	b.asleep = nil
 	event()
 	return nil
 }
 
-// Check that a first reader wakes the writer that waits for it, and that a reader that
-// returns further on wakes the writer that its old cursor held.
+// Check that a first reader wakes the writer that waits for it once it counts, though
+// the writer was woken and looked in vain before, and that a reader that returns further
+// on wakes the writer that its old cursor held.
 func TestAttachWakesTheWriter(t *testing.T) {
-	b := &waker{}
+	b := &gateBell{}
 	p := newRing(t, proto.NewIdentity("x", smallBytes), ring.WriterConfig{Sleeper: b})
 	n := p.fillUp(t, 0)
 	got := ring.Attached{}
-	b.event = func() { got = p.mustAttach(t, ring.Attach{Start: proto.StartLatest}) }
+	b.ringing = func() { atomic.StoreUint64(p.tableWord(proto.TbWriterParked), 64|1) }
+	b.asleep = func() { got = p.mustAttach(t, ring.Attach{Start: proto.StartLatest}) }
 	p.put(t, 40, n)
-	if b.rung != 1 {
+	if b.rung != 2 {
 		t.Errorf("a first reader rang %d times", b.rung)
 	}
 	n = p.fillUp(t, n+1)
 	p.w.Lose(got.Slot)
 	b.rung = 0
-	b.event = func() {
+	b.asleep = func() {
 		if _, err := p.w.Reattach(got.Slot, got.Generation, p.seg.Tail(), ring.Attach{}); err != nil {
 			t.Error(err)
 		}
