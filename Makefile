@@ -29,7 +29,7 @@ export GO
 # The go command leaves folders that begin with a dot out of "./...".
 packages := ./... ./.ci/testsummary
 # What only starts programs in C and Python, or plain ones, the detector sees nothing of.
-racepackages = $$($(GO) list ./... | grep -vE '/(conformance|proto/c|torture|torture/lab)$$') ./.ci/testsummary
+racepackages = $$($(GO) list ./... | grep -vE '/(conformance|proto/c|torture|torture/lab|stepper)$$') ./.ci/testsummary
 summary   = $(GO) run ./.ci/testsummary $(if $(TEST_EVENTS),-record $(TEST_EVENTS))
 
 .DEFAULT_GOAL := build
@@ -82,6 +82,11 @@ generate: need-go ## write the C and Python constants from the Go source of the 
 .PHONY: conformance
 conformance: need-go ## vectors and live matrix, every language against every other
 	$(GO) test -timeout $(TIMEOUT) $(TESTFLAGS) ./proto/... ./cmd/ndring/conformance/...
+
+.PHONY: every-instruction
+every-instruction: need-go ## stop the writer after each instruction of its paths and judge the ring (ptrace, amd64)
+	$(GO) build -trimpath -o bin/stepper ./cmd/stepper
+	bin/stepper $(ARGS)
 
 .PHONY: fuzz
 fuzz: need-go ## every fuzz target, FUZZTIME each
