@@ -119,3 +119,12 @@ func (w *Writer) vouch(author, first, end uint64) string {
 	}
 	return ""
 }
+
+// Program judges an actor that keeps no log but may fail.
+type Program struct{ ledger }
+
+// NewProgram returns the judge of the program called name.
+func NewProgram(name string) *Program { return &Program{ledger{actor: name}} }
+
+// Take judges the next event.
+func (p *Program) Take(e Event) { p.common(e) }

@@ -25,6 +25,7 @@ type actor struct {
 	room     *room
 	name     string
 	part     role.Part
+	command  []string // of ndring instead of a part; it has no log
 	schedule schedule
 	spared   bool // never killed
 	holds    bool // holds the ring up until it is killed
@@ -53,6 +54,9 @@ const (
 	failed  // by itself, with an error
 	removed // by the laboratory, because the ring had ended before it came
 )
+
+// makes reports whether the actor writes a ring.
+func (a *actor) makes() bool { return a.command != nil || a.part.Role == role.Writer }
 
 // open makes the actor's page.
 func (a *actor) open() (err error) {
@@ -100,9 +104,15 @@ func (a *actor) begin() (err error) {
 	a.page.Begin()
 	a.page.Trap(0)
 	a.prior = a.page.Beat()
-	part := a.part
-	part.Life = a.life
-	a.proc, err = play(&part, []*os.File{a.room.lab.null, a.room.lab.null, a.said, a.file})
+	null := a.room.lab.null
+	if a.command != nil {
+		argv := append([]string{a.room.lab.Program}, a.command...)
+		a.proc, err = launch(argv, a.room.dir, []*os.File{null, null, a.said})
+	} else {
+		part := a.part
+		part.Life = a.life
+		a.proc, err = play(&part, []*os.File{null, null, a.said, a.file})
+	}
 	if err != nil {
 		return err
 	}

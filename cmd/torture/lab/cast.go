@@ -20,6 +20,7 @@ func builders() map[string]func(*room) {
 		"gate":    buildGate,
 		"calm":    buildCalm,
 		"restart": buildRestart,
+		"stage":   buildStage,
 	}
 }
 
@@ -122,4 +123,22 @@ func buildRestart(r *room) {
 	r.addReader(reader("parks", history.Named).spare().calmly())
 	r.addReader(reader("streams", history.NamedStream).spare().calmly())
 	r.addReader(reader("looks", history.Lossy).spare().calmly())
+}
+
+// resultRing is the ring that a stage writes.
+const (
+	resultRing  = "y"
+	resultBytes = "256KiB"
+)
+
+// buildStage is a room with ndring's own stage between two rings. Who reads the second
+// must see every frame of the first.
+func buildStage(r *room) {
+	r.addWriter(&actor{name: "writer", part: role.Part{Capacity: smallRing, Plain: true}})
+	stage := r.addProgram(roleStage, "stage", "--in", ringName, "--out", resultRing, "--kernel", "identity", "--name", "stage", "--keep", keep.String(), "--capacity", resultBytes)
+	stage.harmed()
+	for _, a := range []*actor{reader("stays", history.Named).spare(), reader("named", history.Named)} {
+		a.part.Ring, a.part.Results = resultRing, true
+		r.addReader(a)
+	}
 }

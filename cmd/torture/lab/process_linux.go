@@ -31,14 +31,14 @@ func play(part *role.Part, files []*os.File) (*process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode part: %w", err)
 	}
-	return launch([]string{"/proc/self/exe", PlayArgument, string(text)}, files)
+	return launch([]string{"/proc/self/exe", PlayArgument, string(text)}, part.Dir, files)
 }
 
-// launch starts a program with files as its descriptors from 0 on. It dies with the
-// laboratory.
-func launch(argv []string, files []*os.File) (*process, error) {
+// launch starts a program with files as its descriptors from 0 on and dir as its ring
+// directory. It dies with the laboratory.
+func launch(argv []string, dir string, files []*os.File) (*process, error) {
 	p, err := os.StartProcess(argv[0], argv, &os.ProcAttr{
-		Env: os.Environ(), Files: files, Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL},
+		Env: append(os.Environ(), "NDRING_DIR="+dir), Files: files, Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", argv[0], err)

@@ -70,6 +70,8 @@ func (rep *Report) flows(w io.Writer) {
 			switch j := a.judge.(type) {
 			case *history.Writer:
 				fmt.Fprintf(tab, "%s\t%d\t%d\n", a.name, a.life, j.Frames())
+			case *history.Program:
+				fmt.Fprintf(tab, "%s\t%d\n", a.name, a.life)
 			case *history.Reader:
 				fmt.Fprintf(tab, "%s\t%d\t%d\t%d\t%d\t%d\t%d\n", a.name, a.life, j.Frames, j.Missed, j.Repeated, j.Dismissed, j.Rescues)
 			}

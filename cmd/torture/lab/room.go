@@ -13,6 +13,7 @@ import (
 	"github.com/ndring/ndring/cmd/torture/history"
 	"github.com/ndring/ndring/cmd/torture/role"
 	"github.com/ndring/ndring/ipc"
+	"github.com/ndring/ndring/proto"
 )
 
 // room is one ring with its cast, in a directory of its own.
@@ -26,7 +27,8 @@ type room struct {
 
 	stop      chan struct{} // closed when no more harm is done
 	finishing atomic.Bool
-	ended     atomic.Bool // the writer has left
+	makers    atomic.Int32 // who writes rings and has not left
+	ended     atomic.Bool  // all of them have
 	aborted   atomic.Bool
 	once      sync.Once
 	holding   sync.Mutex
@@ -85,6 +87,13 @@ func (r *room) addReader(a *actor) {
 	a.judge = history.NewReader(a.name, a.promise)
 }
 
+// addProgram adds a life of ndring with the arguments given.
+func (r *room) addProgram(of, name string, arguments ...string) *actor {
+	a := r.add(&actor{name: name, part: role.Part{Role: of}, command: append([]string{of}, arguments...)})
+	a.judge = history.NewProgram(a.name)
+	return a
+}
+
 // open makes the pages of the cast.
 func (r *room) open() error {
 	for _, a := range r.cast {
@@ -108,9 +117,14 @@ func (r *room) run(done <-chan struct{}) {
 	var acting, watching sync.WaitGroup
 	quiet := make(chan struct{})
 	for _, a := range r.cast {
+		if a.makes() {
+			r.makers.Add(1)
+		}
+	}
+	for _, a := range r.cast {
 		acting.Go(func() {
 			a.perform()
-			if a == r.writer {
+			if a.makes() && r.makers.Add(-1) == 0 {
 				r.ended.Store(true)
 			}
 		})
@@ -120,6 +134,7 @@ func (r *room) run(done <-chan struct{}) {
 	case <-done:
 	case <-r.stop:
 	}
+	r.calm()
 	r.finish()
 	acting.Wait()
 	close(quiet)
@@ -127,12 +142,35 @@ func (r *room) run(done <-chan struct{}) {
 	r.settle()
 }
 
-// finish stops all harm and tells the writer to end the ring.
-func (r *room) finish() {
+// calm stops all harm and waits until the programs read their rings: one that comes
+// when its input has ended and is gone would wait for another.
+func (r *room) calm() {
 	r.finishing.Store(true)
-	r.writer.page.Finish()
 	r.once.Do(func() { close(r.stop) })
+	for _, a := range r.cast {
+		for a.command != nil && !r.aborted.Load() && !r.reads(a) {
+			time.Sleep(drainEvery)
+		}
+	}
 }
+
+// reads reports whether the present life of a has a place in a ring.
+func (r *room) reads(a *actor) bool {
+	s, err := ipc.OpenSnapshot(r.dir, ringName)
+	if err != nil {
+		return false
+	}
+	defer s.Close()
+	for _, reader := range s.Readers() {
+		if reader.State == proto.SlotActive && int64(reader.PID) == a.pid.Load() {
+			return true
+		}
+	}
+	return false
+}
+
+// finish tells the writer to end the ring.
+func (r *room) finish() { r.writer.page.Finish() }
 
 // abort ends the room at once.
 func (r *room) abort(why error) {

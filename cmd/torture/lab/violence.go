@@ -17,6 +17,10 @@ const (
 
 // carryOut does everything of a plan but the kill.
 func (a *actor) carryOut(p plan) {
+	if a.command != nil {
+		a.carryOutBlind(p)
+		return
+	}
 	if p.early {
 		a.pause(p.delay)
 		return
@@ -42,6 +46,22 @@ func (a *actor) carryOut(p plan) {
 	default:
 		a.pause(p.delay)
 	}
+}
+
+// blindScale stretches the delays of a plan for programs, which start more slowly.
+const blindScale = 8
+
+// carryOutBlind is carryOut for a program that does not tell what it is doing.
+func (a *actor) carryOutBlind(p plan) {
+	a.pause(blindScale * (p.delay + p.stop))
+	if p.cut {
+		a.cut()
+		a.pause(p.delay)
+	}
+	if p.stop > 0 && a.halt(p.stop, p.late) {
+		return
+	}
+	a.pause(p.delay)
 }
 
 // sleeps reports whether the actor waits for room or frames and has not moved for a

@@ -24,12 +24,13 @@ const (
 // draw decides what a life of a writer writes.
 type draw struct {
 	*rand.Rand
-	largest int // items
+	largest int  // items
+	plain   bool // neither groups nor ends of streams
 	sizes   []int
 }
 
 func newDraw(p *Part) *draw {
-	return &draw{Rand: rand.New(rand.NewPCG(p.Seed, uint64(p.Life))), largest: int(p.Capacity / 8 / 8)}
+	return &draw{Rand: rand.New(rand.NewPCG(p.Seed, uint64(p.Life))), largest: int(p.Capacity / 8 / 8), plain: p.Plain}
 }
 
 func (d *draw) next() int {
@@ -38,11 +39,11 @@ func (d *draw) next() int {
 		return drawSmall
 	case n < 75:
 		return drawBatch
-	case n < 90:
+	case n < 90 && !d.plain:
 		return drawGroup
 	case n < 97:
 		return drawMiddle
-	case n < 98:
+	case n < 98 && !d.plain:
 		return drawEnd
 	}
 	return drawLarge

@@ -40,6 +40,7 @@ type Part struct {
 	Keep     time.Duration // reader, named
 	Evict    time.Duration // reader
 	Batches  bool          // reader
+	Plain    bool          // writer: data frames of no stream only, for a stage
 	Results  bool          // reader, of what a stage wrote
 	Verbose  bool          // log the control plane to stderr
 }

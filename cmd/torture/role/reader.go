@@ -29,6 +29,8 @@ type reader struct {
 	page  *page.Page
 	table *crc32.Table
 
+	results *results // if what a stage wrote is read
+
 	log    page.Entry
 	open   bool   // log is a run that goes on
 	next   uint64 // number that continues the run
@@ -79,6 +81,9 @@ func read(ctx context.Context, pg *page.Page, p *Part) error {
 		return err
 	}
 	r := &reader{part: p, page: pg, table: castagnoli()}
+	if p.Results {
+		r.results = &results{reader: r}
+	}
 	r.tell(history.Attached, in.Welcome().Start, in.Epoch(), 0)
 	for err == nil {
 		err = r.lease(ctx, in)
@@ -140,7 +145,12 @@ func (r *reader) lease(ctx context.Context, in *ipc.Reader) error {
 func (r *reader) take(ctx context.Context, in *ipc.Reader) error {
 	if !r.part.Batches {
 		f, err := in.Next(ctx)
-		if err == nil {
+		switch {
+		case err != nil:
+		case r.results != nil:
+			r.page.Enter(page.Held)
+			r.results.verify(f)
+		default:
 			r.page.Enter(page.Held)
 			r.verify(f.Payload(), f.Number(), f.Position(), f.Valid)
 		}
