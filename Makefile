@@ -125,7 +125,7 @@ model: ## check the Promela models of docs/model and that their mutants fail (ne
 .PHONY: torture
 torture: build ## kill, stop and cut real processes for DURATION, prove that no frame was harmed (ARGS=-seed=7)
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/torture ./cmd/torture
-	bin/torture -duration $(DURATION) $(ARGS)
+	bin/torture -ndring bin/ndring -duration $(DURATION) $(ARGS)
 
 .PHONY: soak
 soak: build ## little load and seldom harm for DURATION: memory and descriptors must stay flat

@@ -39,11 +39,11 @@ func run(args []string) error {
 	flags.StringVar(&l.Program, "ndring", "", "path of ndring, for the rooms with stages and bridges")
 	flags.BoolVar(&l.Verbose, "v", false, "tell what the control planes did in rooms that were given up")
 	flags.BoolVar(&l.Soak, "soak", false, "judge memory and descriptors of the processes that live through it")
-	rooms := flags.String("rooms", "writers,writers,readers,all,gate", "rooms, of "+strings.Join(lab.Kinds(), ", "))
+	rooms := flags.String("rooms", "", "of "+strings.Join(lab.Kinds(), ", ")+" (default: one of each kind, but of calm and restart, which are for -soak; of stage and bridge with -ndring)")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	l.Rooms = strings.Split(*rooms, ",")
+	l.Rooms = chosen(*rooms, l.Program != "")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	fmt.Printf("seed %d\n", l.Seed)
@@ -56,4 +56,15 @@ func run(args []string) error {
 		return errFaults
 	}
 	return nil
+}
+
+// chosen are the rooms asked for, or those that there are programs for.
+func chosen(rooms string, ndring bool) []string {
+	switch {
+	case rooms != "":
+		return strings.Split(rooms, ",")
+	case ndring:
+		return []string{"writers", "writers", "readers", "all", "gate", "stage", "bridge"}
+	}
+	return []string{"writers", "writers", "readers", "all", "gate"}
 }

@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"math/rand/v2"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -25,12 +27,22 @@ func TestMain(m *testing.M) {
 // shortRun is how long harm is done in an ordinary test; make torture does it for longer.
 const shortRun = 4 * time.Second
 
+// program builds ndring, for the rooms with stages and bridges.
+func program(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "ndring")
+	if out, err := exec.Command("go", "build", "-o", path, "../ndring").CombinedOutput(); err != nil {
+		t.Fatalf("build ndring: %v\n%s", err, out)
+	}
+	return path
+}
+
 // Check that kills, stops and cuts of every kind of process cost no frame, leave
 // nothing and let nobody wait for ever.
 func TestLaboratory(t *testing.T) {
 	l := &lab.Lab{
 		Seed: rand.Uint64(), Duration: shortRun, Verbose: true, Progress: t.Output(),
-		Rooms: []string{"writers", "readers", "all", "gate"},
+		Rooms: []string{"writers", "readers", "all", "gate", "stage", "bridge"}, Program: program(t),
 	}
 	report, err := l.Run(t.Context().Done())
 	if err != nil {
@@ -42,7 +54,7 @@ func TestLaboratory(t *testing.T) {
 	if len(report.Faults) > 0 {
 		t.Errorf("%d faults with seed %d", report.Count, l.Seed)
 	}
-	for _, of := range []string{"writer  ", "reader  ", "observer  "} {
+	for _, of := range []string{"writer  ", "reader  ", "observer  ", "stage  ", "bridge  ", "client  "} {
 		if !strings.Contains(text.String(), "\n"+of) {
 			t.Errorf("no %s was killed", of)
 		}

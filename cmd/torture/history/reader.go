@@ -9,6 +9,7 @@ const (
 	NamedStream                // the same, in stream mode
 	Unnamed                    // lossless within a life
 	Lossy                      // losses are told
+	Remote                     // a client of a bridge: lossless within a life
 )
 
 // Reader judges the log of a reader.
@@ -79,7 +80,9 @@ func (r *Reader) read(e Event) {
 	} else {
 		r.begins(e.Life, first)
 	}
-	r.author(e.Life, e.D, first, end)
+	if r.promise != Remote {
+		r.author(e.Life, e.D, first, end)
+	}
 	r.Frames += end - first
 	if !r.begun || r.promise == Named {
 		r.low = first
@@ -92,7 +95,10 @@ func (r *Reader) read(e Event) {
 
 // begins judges where a life begins.
 func (r *Reader) begins(life uint32, first uint64) {
-	if !r.known || r.promise == Unnamed || r.promise == Lossy {
+	if r.promise == Remote && first != 0 {
+		r.add(Loss, life, "its first result was that of chunk %d", first+1)
+	}
+	if !r.known || r.promise != Named && r.promise != NamedStream {
 		return
 	}
 	switch {
@@ -143,10 +149,17 @@ func (r *Reader) author(life uint32, epoch, first, end uint64) {
 	r.authors = append(r.authors, authored{epoch, span{first, end}, life})
 }
 
-// Finish judges the log as a whole, against that of the ring's writer. removed says
+// Finish judges the log as a whole, against that of the ring's writer; that is nil
+// for clients of a bridge. removed says
 // that the last life was ended by the laboratory, because it came after the ring had
 // ended: a named reader must have verified everything then.
 func (r *Reader) Finish(w *Writer, removed bool) {
+	if !r.ended && !removed {
+		r.add(Unfinished, 0, "it did not see the end; it was at frame %d", r.next)
+	}
+	if w == nil {
+		return
+	}
 	for _, a := range r.authors {
 		if why := w.vouch(a.epoch, a.first, a.end); why != "" {
 			r.add(Ghost, a.life, "it saw frames %d to %d of epoch %d, %s", a.first, a.end-1, a.epoch, why)
@@ -155,9 +168,6 @@ func (r *Reader) Finish(w *Writer, removed bool) {
 	final, closed := w.Final()
 	if !closed {
 		return
-	}
-	if !r.ended && !removed {
-		r.add(Unfinished, 0, "it did not see the end of the ring; it was at frame %d of %d", r.next, final)
 	}
 	named := r.promise == Named || r.promise == NamedStream
 	if r.known && r.next != final && (named || r.promise == Unnamed && r.ended && r.begun) {

@@ -26,6 +26,7 @@ type actor struct {
 	name     string
 	part     role.Part
 	command  []string // of ndring instead of a part; it has no log
+	reads    string   // input of the command
 	schedule schedule
 	spared   bool // never killed
 	holds    bool // holds the ring up until it is killed
@@ -42,6 +43,8 @@ type actor struct {
 	pid    atomic.Int64 // of the present life
 	prior  uint64       // beat when the present life began
 	ending ending
+	asked  atomic.Bool   // it is to end by itself
+	gone   chan struct{} // closed when it performs no more
 }
 
 // ending is how the last life of an actor ended.
@@ -60,6 +63,7 @@ func (a *actor) makes() bool { return a.command != nil || a.part.Role == role.Wr
 
 // open makes the actor's page.
 func (a *actor) open() (err error) {
+	a.gone = make(chan struct{})
 	if a.page, a.file, err = page.Create(a.name); err != nil {
 		return err
 	}
@@ -151,6 +155,9 @@ func (a *actor) ended() ending {
 	return failed
 }
 
+// askToEnd has a program end by itself.
+func (a *actor) askToEnd() { a.asked.Store(true) }
+
 // toTheEnd lets the actor see the end of the ring.
 func (a *actor) toTheEnd() ending {
 	for {
@@ -158,6 +165,9 @@ func (a *actor) toTheEnd() ending {
 		case <-a.proc.done:
 			return a.ended()
 		case <-time.After(tick):
+		}
+		if a.asked.Swap(false) {
+			a.proc.ask()
 		}
 		late := a.room.ended.Load() && a.page.State().Step() <= page.Attaching
 		if late || a.room.aborted.Load() {

@@ -4,6 +4,7 @@ package lab
 
 import (
 	"maps"
+	"net"
 	"slices"
 	"time"
 
@@ -21,6 +22,7 @@ func builders() map[string]func(*room) {
 		"calm":    buildCalm,
 		"restart": buildRestart,
 		"stage":   buildStage,
+		"bridge":  buildBridge,
 	}
 }
 
@@ -128,17 +130,53 @@ func buildRestart(r *room) {
 // resultRing is the ring that a stage writes.
 const (
 	resultRing  = "y"
-	resultBytes = "256KiB"
+	resultBytes = "1MiB"
 )
 
 // buildStage is a room with ndring's own stage between two rings. Who reads the second
 // must see every frame of the first.
 func buildStage(r *room) {
 	r.addWriter(&actor{name: "writer", part: role.Part{Capacity: smallRing, Plain: true}})
-	stage := r.addProgram(roleStage, "stage", "--in", ringName, "--out", resultRing, "--kernel", "identity", "--name", "stage", "--keep", keep.String(), "--capacity", resultBytes)
-	stage.harmed()
+	r.addStage().harmed()
 	for _, a := range []*actor{reader("stays", history.Named).spare(), reader("named", history.Named)} {
 		a.part.Ring, a.part.Results = resultRing, true
 		r.addReader(a)
 	}
+}
+
+// addStage puts ndring's stage between the two rings of a room.
+func (r *room) addStage() *actor {
+	return r.addProgram(roleStage, ringName, "--in", ringName, "--out", resultRing,
+		"--kernel", "identity", "--name", "stage", "--keep", keep.String(), "--capacity", resultBytes)
+}
+
+// bridgePace is for how long a bridge may serve before harm comes.
+const bridgePace = 300 * time.Millisecond
+
+// buildBridge is a room with ndring's bridge and stage and clients of the bridge. What
+// a connection brings must be the results of its first chunks, however it ends.
+func buildBridge(r *room) {
+	address := r.freeAddress()
+	stage := r.addStage()
+	bridge := r.addProgram(roleBridge, resultRing, "--listen", address, "--to", ringName, "--from", resultRing, "--capacity", "256KiB")
+	for _, a := range []*actor{stage, bridge} {
+		a.schedule.pace = bridgePace
+	}
+	for _, name := range []string{"stays", "comes", "goes"} {
+		a := &actor{name: name, promise: history.Remote, part: role.Part{Role: role.Client, Address: address}, lossless: true}
+		a.spared = name == "stays"
+		r.add(a)
+		a.judge = history.NewReader(a.name, a.promise)
+	}
+}
+
+// freeAddress is one that the bridge of a room takes again in each life.
+func (r *room) freeAddress() string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		r.abort(err)
+		return ""
+	}
+	defer l.Close()
+	return l.Addr().String()
 }

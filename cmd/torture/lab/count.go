@@ -4,22 +4,19 @@ package lab
 
 import (
 	"fmt"
-	"io"
 	"slices"
 	"sync"
 	"sync/atomic"
-	"text/tabwriter"
 	"time"
 
-	"github.com/ndring/ndring/cmd/torture/page"
 	"github.com/ndring/ndring/cmd/torture/role"
 )
 
 // counts is what was done to the actors.
 type counts struct {
-	starts, stops, cuts        atomic.Int64
-	writers, readers, lookers  atomic.Int64
-	stages, bridges, unrelated atomic.Int64
+	starts, stops, cuts       atomic.Int64
+	writers, readers, lookers atomic.Int64
+	stages, bridges, clients  atomic.Int64
 }
 
 // The roles that other programs play.
@@ -42,60 +39,7 @@ func (c *counts) kills(of string) *atomic.Int64 {
 	case roleBridge:
 		return &c.bridges
 	}
-	return &c.unrelated
-}
-
-// hits counts kills by role and state.
-type hits struct {
-	mu    sync.Mutex
-	drawn map[target]int
-	aimed map[target]int
-}
-
-type target struct{ role, state string }
-
-// add notes a kill. asleep says that the actor slept for want of room or frames.
-func (h *hits) add(of string, s page.State, asleep, aimed bool) {
-	name := s.String()
-	switch {
-	case asleep && s.Step() == page.Claiming:
-		name = "blocked"
-	case asleep && s.Step() == page.Waiting:
-		name = "parked"
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.drawn == nil {
-		h.drawn, h.aimed = map[target]int{}, map[target]int{}
-	}
-	if aimed {
-		h.aimed[target{of, name}]++
-	} else {
-		h.drawn[target{of, name}]++
-	}
-}
-
-// write prints a line for each state hit.
-func (h *hits) write(w io.Writer) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	var all []target
-	for _, m := range []map[target]int{h.drawn, h.aimed} {
-		for t := range m {
-			if !slices.Contains(all, t) {
-				all = append(all, t)
-			}
-		}
-	}
-	slices.SortFunc(all, func(a, b target) int {
-		return h.drawn[b] + h.aimed[b] - h.drawn[a] - h.aimed[a]
-	})
-	tab := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(tab, "killed\tin state\tat a random time\tat that state")
-	for _, t := range all {
-		fmt.Fprintf(tab, "%s\t%s\t%d\t%d\n", t.role, t.state, h.drawn[t], h.aimed[t])
-	}
-	tab.Flush()
+	return &c.clients
 }
 
 // samples are durations of one sort.

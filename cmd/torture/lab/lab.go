@@ -72,6 +72,9 @@ func (l *Lab) furnish() (err error) {
 		if build == nil {
 			return fmt.Errorf("no room %q; there are %v", kind, Kinds())
 		}
+		if l.Program == "" && (kind == "stage" || kind == "bridge") {
+			return fmt.Errorf("room %s needs ndring; say where it is with -ndring", kind)
+		}
 		r, err := l.newRoom(fmt.Sprintf("%s%d", kind, i))
 		if err != nil {
 			return err

@@ -159,7 +159,7 @@ func TestHits(t *testing.T) {
 	h.add(role.Reader, page.Waiting, false, false)
 	var text strings.Builder
 	h.write(&text)
-	for _, line := range []string{"writer blocked 1 0", "writer written+padding 0 1", "reader parked 1 0", "reader waiting 1 0"} {
+	for _, line := range []string{"writer blocked 1 0", "writer written+padding 0 1", "reader parked 1 0", "reader waiting 1 0", "written 1, committed 0, padding 2, group 0, batch 0, blocked 1, parked 1,"} {
 		if !strings.Contains(strings.Join(strings.Fields(text.String()), " "), line) {
 			t.Errorf("no %q in\n%s", line, &text)
 		}

@@ -61,6 +61,7 @@ func (p *process) kill() bool {
 
 func (p *process) stop()      { _ = p.Signal(unix.SIGSTOP) } // it may have ended
 func (p *process) goOn()      { _ = p.Signal(unix.SIGCONT) }
+func (p *process) ask()       { _ = p.Signal(unix.SIGINT) }
 func (p *process) well() bool { return p.state != nil && p.state.Success() }
 
 // errNoConnection is returned when a process has no control connection now.
@@ -100,7 +101,8 @@ func cutSocket(pidfd, n int) bool {
 	}
 	defer unix.Close(fd)
 	kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
-	if err != nil || kind != unix.SOCK_SEQPACKET {
+	listens, failed := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	if err != nil || failed != nil || kind != unix.SOCK_SEQPACKET || listens != 0 {
 		return false
 	}
 	return unix.Shutdown(fd, unix.SHUT_RDWR) == nil

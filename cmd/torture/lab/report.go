@@ -46,8 +46,8 @@ func (l *Lab) report(took time.Duration) *Report {
 func (rep *Report) Write(w io.Writer) {
 	l, c := rep.lab, &rep.lab.count
 	fmt.Fprintf(w, "seed %d, %d rooms, %v\n", l.Seed, len(l.rooms), rep.took.Round(time.Millisecond))
-	fmt.Fprintf(w, "SIGKILL: %d writers, %d readers, %d observers, %d stages, %d bridges; %d processes started, %d stopped and continued, %d connections cut\n",
-		c.writers.Load(), c.readers.Load(), c.lookers.Load(), c.stages.Load(), c.bridges.Load(), c.starts.Load(), c.stops.Load(), c.cuts.Load())
+	fmt.Fprintf(w, "SIGKILL: %d writers, %d readers, %d observers, %d stages, %d bridges, %d clients; %d processes started, %d stopped and continued, %d connections cut\n",
+		c.writers.Load(), c.readers.Load(), c.lookers.Load(), c.stages.Load(), c.bridges.Load(), c.clients.Load(), c.starts.Load(), c.stops.Load(), c.cuts.Load())
 	rep.flows(w)
 	fmt.Fprintf(w, "from the death of the reader that held up the ring to the writer's next claim: %v\n", &l.gates)
 	l.hits.write(w)

@@ -21,7 +21,7 @@ type room struct {
 	lab    *Lab
 	name   string
 	dir    string
-	writer *actor
+	writer *actor // nil in a room with a bridge
 	judge  *history.Writer
 	cast   []*actor // the writer among them
 
@@ -87,9 +87,10 @@ func (r *room) addReader(a *actor) {
 	a.judge = history.NewReader(a.name, a.promise)
 }
 
-// addProgram adds a life of ndring with the arguments given.
-func (r *room) addProgram(of, name string, arguments ...string) *actor {
-	a := r.add(&actor{name: name, part: role.Part{Role: of}, command: append([]string{of}, arguments...)})
+// addProgram adds an ndring that plays a role with the arguments given. reads is its
+// input.
+func (r *room) addProgram(of, reads string, arguments ...string) *actor {
+	a := r.add(&actor{name: of, reads: reads, part: role.Part{Role: of}, command: append([]string{of}, arguments...)})
 	a.judge = history.NewProgram(a.name)
 	return a
 }
@@ -124,6 +125,7 @@ func (r *room) run(done <-chan struct{}) {
 	for _, a := range r.cast {
 		acting.Go(func() {
 			a.perform()
+			close(a.gone)
 			if a.makes() && r.makers.Add(-1) == 0 {
 				r.ended.Store(true)
 			}
@@ -148,15 +150,15 @@ func (r *room) calm() {
 	r.finishing.Store(true)
 	r.once.Do(func() { close(r.stop) })
 	for _, a := range r.cast {
-		for a.command != nil && !r.aborted.Load() && !r.reads(a) {
+		for a.command != nil && !r.aborted.Load() && !r.hasPlace(a) {
 			time.Sleep(drainEvery)
 		}
 	}
 }
 
-// reads reports whether the present life of a has a place in a ring.
-func (r *room) reads(a *actor) bool {
-	s, err := ipc.OpenSnapshot(r.dir, ringName)
+// hasPlace reports whether the present life of a reads its input.
+func (r *room) hasPlace(a *actor) bool {
+	s, err := ipc.OpenSnapshot(r.dir, a.reads)
 	if err != nil {
 		return false
 	}
@@ -169,8 +171,27 @@ func (r *room) reads(a *actor) bool {
 	return false
 }
 
-// finish tells the writer to end the ring.
-func (r *room) finish() { r.writer.page.Finish() }
+// finish has the ring ended: by its writer, or, once all clients have what they are
+// owed, by the bridge.
+func (r *room) finish() {
+	if r.writer != nil {
+		r.writer.page.Finish()
+		return
+	}
+	for _, a := range r.cast {
+		a.page.Finish()
+	}
+	for _, a := range r.cast {
+		if a.command == nil {
+			<-a.gone
+		}
+	}
+	for _, a := range r.cast {
+		if a.part.Role == roleBridge {
+			a.askToEnd()
+		}
+	}
+}
 
 // abort ends the room at once.
 func (r *room) abort(why error) {
@@ -243,7 +264,9 @@ func (r *room) settle() {
 		}
 		return
 	}
-	r.judge.Finish()
+	if r.judge != nil {
+		r.judge.Finish()
+	}
 	for _, a := range r.cast {
 		if j, ok := a.judge.(*history.Reader); ok {
 			j.Finish(r.judge, a.ending == removed)

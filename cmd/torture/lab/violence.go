@@ -53,7 +53,7 @@ const blindScale = 8
 
 // carryOutBlind is carryOut for a program that does not tell what it is doing.
 func (a *actor) carryOutBlind(p plan) {
-	a.pause(blindScale * (p.delay + p.stop))
+	a.pause(p.peace + blindScale*(p.delay+p.stop))
 	if p.cut {
 		a.cut()
 		a.pause(p.delay)

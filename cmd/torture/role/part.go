@@ -19,6 +19,7 @@ const (
 	Writer   = "writer"
 	Reader   = "reader"
 	Observer = "observer"
+	Client   = "client"
 )
 
 // PageFD is the descriptor under which a process finds its page.
@@ -42,6 +43,7 @@ type Part struct {
 	Batches  bool          // reader
 	Plain    bool          // writer: data frames of no stream only, for a stage
 	Results  bool          // reader, of what a stage wrote
+	Address  string        // client
 	Verbose  bool          // log the control plane to stderr
 }
 
@@ -66,7 +68,7 @@ func (p *Part) play() error {
 		return err
 	}
 	run := map[string]func(context.Context, *page.Page, *Part) error{
-		Writer: write, Reader: read, Observer: observe,
+		Writer: write, Reader: read, Observer: observe, Client: converse,
 	}[p.Role]
 	if run == nil {
 		return fmt.Errorf("unknown role %q", p.Role)

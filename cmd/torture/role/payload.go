@@ -39,3 +39,14 @@ func parse(b []byte, table *crc32.Table) (number, author uint64, whole bool) {
 	whole = at(last) == float64(crc32.Checksum(b[:8*last], table))
 	return uint64(at(0)), uint64(at(1)), whole
 }
+
+// differs is the first item at which d is not a minus b, all of one length, or -1.
+func differs(d, a, b []byte) int {
+	at := func(b []byte, i int) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b[8*i:])) }
+	for i := range len(d) / 8 {
+		if at(d, i) != at(a, i)-at(b, i) {
+			return i
+		}
+	}
+	return -1
+}
