@@ -87,6 +87,17 @@ func (w *Writer) raise(ctx context.Context, need uint64) error {
 	}
 }
 
+// Reach bounds the limit that a claim of up to size bytes leaves in a ring of that
+// capacity whose writer stands at position and claims groups only. What starts below
+// Reach-capacity may be given up by the claim.
+func Reach(capacity, position, size uint64) uint64 {
+	need := position + size + proto.LineBytes
+	if left := capacity - position&(capacity-1); size > left {
+		need += left
+	}
+	return min64(need+capacity/proto.LimitDivisor, position+capacity, position)
+}
+
 // ahead proves room for another frame like the last one, if there is plenty, while
 // the reader is busy with what was just committed. The next claim then waits for no
 // cursor.

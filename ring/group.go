@@ -83,6 +83,12 @@ func (g *Group) describe(heads []proto.Header) error {
 // Len is the number of frames.
 func (g *Group) Len() int { return len(g.members) }
 
+// Position is where the first frame starts.
+func (g *Group) Position() uint64 { return g.at }
+
+// End is the position after the last frame.
+func (g *Group) End() uint64 { return g.at + g.size }
+
 // Payload is the space of frame i, in the ring itself.
 func (g *Group) Payload(i int) []byte { return g.members[i].payload }
 

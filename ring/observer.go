@@ -14,6 +14,9 @@ import (
 type ObserverConfig struct {
 	Start    proto.Start
 	Position uint64 // for proto.StartPosition
+	// Known says that a frame is known to have started at Position: it need only be
+	// there still, and no boundary has to lead to it.
+	Known bool
 	// Wait blocks until something may have been committed beyond position; it may
 	// return early. It is called between two looks at the ring.
 	Wait func(ctx context.Context, position uint64) error
@@ -45,8 +48,7 @@ func NewObserver(seg *Segment, cfg ObserverConfig) (*Observer, error) {
 	case proto.StartLatest:
 		o.pos = tail
 	case proto.StartPosition:
-		limit := atomic.LoadUint64(seg.words.word(proto.WrLimit))
-		if err := seg.meets(cfg.Position, limit-seg.capacity, tail); err != nil {
+		if err := seg.reachable(cfg.Position, tail, cfg.Known); err != nil {
 			return nil, err
 		}
 		o.pos = cfg.Position
@@ -55,6 +57,19 @@ func NewObserver(seg *Segment, cfg ObserverConfig) (*Observer, error) {
 		o.known = o.pos == seg.id.Start // where number 0 stands
 	}
 	return o, nil
+}
+
+// reachable reports whether an observer can start at position. The error wraps
+// ErrNoPosition.
+func (s *Segment) reachable(position, tail uint64, known bool) error {
+	floor := atomic.LoadUint64(s.words.word(proto.WrLimit)) - s.capacity
+	if !known {
+		return s.meets(position, floor, tail)
+	}
+	if position%proto.LineBytes != 0 || int64(position-floor) < 0 || int64(tail-position) < 0 || int64(position-s.id.Start) < 0 {
+		return fmt.Errorf("position %d, the ring holds %d to %d: %w", position, floor, tail, ErrNoPosition)
+	}
+	return nil
 }
 
 // Tail is the end of what is committed, found by a walk from the shared tail. It
