@@ -19,6 +19,7 @@ const (
 	tableSuffix   = ".readers"
 	socketSuffix  = ".sock"
 	lockSuffix    = ".lock"
+	stateSuffix   = ".state"
 )
 
 // DefaultDir is the directory rings live in unless a caller names one:
@@ -201,7 +202,7 @@ func (d *directory) rings() ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		for _, suffix := range []string{segmentSuffix, tableSuffix, socketSuffix, lockSuffix} {
+		for _, suffix := range []string{segmentSuffix, tableSuffix, socketSuffix, lockSuffix, stateSuffix} {
 			name, ok := strings.CutSuffix(e.Name(), suffix)
 			if ok && proto.CheckName(name) == nil {
 				names = append(names, name)

@@ -19,7 +19,8 @@
 //
 // A ring x has four files in a directory that only its user can write to:
 // x.ring, the segment; x.readers, the reader table, a new file in each epoch;
-// x.sock, the control socket; x.lock, whose flock makes its holder the writer.
+// x.sock, the control socket; x.lock, whose flock makes its holder the writer. Its
+// writer may add a fifth for its successor, x.state (Writer.Journal).
 //
 // # The life of a connection
 //

@@ -38,8 +38,9 @@ func Listen(ctx context.Context, name string, cfg WriterConfig) (*Writer, error)
 		return nil, fmt.Errorf("listen: %w", err)
 	}
 	w := &Writer{dir: dir, lock: lock, log: loggerOr(cfg.Logger), name: name}
+	w.journal = Journal{dir: dir, name: name + stateSuffix}
 	if err := w.open(&id, &cfg); err != nil {
-		w.tearDown()
+		w.tearDown(false)
 		return nil, fmt.Errorf("listen on ring %q: %w", name, err)
 	}
 	return w, nil

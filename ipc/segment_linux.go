@@ -39,15 +39,18 @@ func link(dir *directory, f *os.File, name string) error {
 
 // relink gives a finished file its name in the place of what had it before.
 func relink(dir *directory, f *os.File, name string) error {
-	temporary := "." + name + ".new" // no ring's name starts with a dot
-	if err := dir.remove(temporary); err != nil {
+	if err := dir.remove(temporary(name)); err != nil {
 		return err
 	}
-	if err := link(dir, f, temporary); err != nil {
+	if err := link(dir, f, temporary(name)); err != nil {
 		return err
 	}
-	return dir.rename(temporary, name)
+	return dir.rename(temporary(name), name)
 }
+
+// temporary is the name of a file that is about to become name: no ring's name starts
+// with a dot.
+func temporary(name string) string { return "." + name + ".new" }
 
 // reopen makes a new description of an open file with the access given. What is
 // passed to other processes is always one of these: it shares neither offset nor

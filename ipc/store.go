@@ -80,7 +80,8 @@ func (s *store) publish() error {
 
 // removeRing unlinks everything but the lock. The caller holds it.
 func removeRing(dir *directory, name string) error {
-	return dir.removeAll(name+socketSuffix, name+segmentSuffix, name+tableSuffix, "."+name+tableSuffix+".new")
+	return dir.removeAll(name+socketSuffix, name+segmentSuffix, name+tableSuffix, temporary(name+tableSuffix),
+		name+stateSuffix, temporary(name+stateSuffix))
 }
 
 func (s *store) close() {

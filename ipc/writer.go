@@ -29,6 +29,7 @@ type Writer struct {
 	server     *server
 	served     chan struct{} // closed when the server has ended
 	asymmetric bool
+	journal    Journal
 	log        *slog.Logger
 
 	mu     sync.RWMutex // guards the memory against Close
@@ -147,7 +148,16 @@ func (w *Writer) Close(ctx context.Context) error {
 	if err != nil {
 		err = fmt.Errorf("close ring %q before its readers were done: %w", w.name, err)
 	}
-	return errors.Join(err, w.tearDown())
+	return errors.Join(err, w.tearDown(true))
+}
+
+// Leave gives the ring up without ending it, as a death would: its files stay, its
+// readers wait for another writer. Claims must not be used after Leave.
+func (w *Writer) Leave() error {
+	if w.closed {
+		return nil
+	}
+	return w.tearDown(false)
 }
 
 // sayWhom logs whom Close waits for.
@@ -164,13 +174,15 @@ func (w *Writer) sayWhom(final uint64) {
 
 // tearDown stops the server and gives everything back. A ring that was not ended
 // keeps its files, so that it can be continued.
-func (w *Writer) tearDown() error {
+func (w *Writer) tearDown(ended bool) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.closed = true
 	var err error
-	if w.server != nil {
+	if ended {
 		err = removeRing(w.dir, w.name)
+	}
+	if w.server != nil {
 		w.server.loop.post(func() { w.server.stopped = true })
 		<-w.served
 	}
@@ -180,6 +192,7 @@ func (w *Writer) tearDown() error {
 	if w.store != nil {
 		w.store.close()
 	}
+	w.journal.close()
 	err = errors.Join(err, w.lock.release())
 	w.dir.close()
 	return err
