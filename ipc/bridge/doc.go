@@ -73,5 +73,6 @@
 // order; a From or To that drops frames is refused by New. Results carry the frame's
 // time if it has one, else the time of delivery. After 2^32 chunks of one connection
 // its sequence ids begin again at 0. A bridge that is killed leaves its streams
-// without an end; the stage forgets them when it needs the room.
+// without an end; the stage ends them with the first chunk of the next bridge, whose
+// stream ids tell (Life).
 package bridge

@@ -44,3 +44,6 @@ func (r *routes) all() []*stream {
 	}
 	return out
 }
+
+// Life tells the streams of one life of a bridge from those of another by their ids.
+func Life(stream uint64) uint64 { return stream >> 32 }
