@@ -40,21 +40,66 @@
 // is looked at. A stage killed anywhere leaves at most one frame that is answered
 // but not released. Results name their source position, so a restarted stage finds
 // the last frame answered in its own output ring (Stage.Resume) and skips to it.
-// The last PRIMARY of each stream stands there as well; a stream whose last one was
-// overwritten since is ended, never continued with a wrong DELTA.
 //
 // With several inputs a goroutine reads each, and one claim is open at a time, so
 // the kernel runs for one input at a time. With one input no lock is taken.
 //
+// # The next life
+//
+// What the next life must know, the last PRIMARY of each stream and the last frame
+// answered of each input, stands in the output ring already: the ring is a log of it,
+// of which only the old end is lost. A journal (Config.Journal) holds what leaves that
+// end:
+//
+//	journal                                 output ring
+//	+------+----------+------+----------+   +---------------------------------+
+//	| head | stream 7 | gone | commit F |   |  ... given up | F ...      tail |
+//	+------+----------+------+----------+   +---------------------------------+
+//	 state as results before F left it       results from F on, in order
+//
+// A commit with floor F says that the records before it and the results from F on are
+// everything. Before a claim that could give up the result at F (ring.Reach bounds
+// how far a claim can go), the stage writes down the streams that have said nothing
+// since a later F, and commits that one. Until then the result of a stream stands in
+// the ring, and nothing is written for it. So
+//
+//   - a death between a commit in the ring and one in the journal loses nothing: the
+//     result is at F or later;
+//   - a death in the middle of writing leaves a torn record behind the last commit,
+//     about a stream whose result is still in the ring;
+//   - a journal that is older than the ring, cut short, damaged or of another ring
+//     shows: each record has a number and a CRC, reading stops at the first that is
+//     wrong, and a commit counts only while the ring holds everything from its floor
+//     on. What is left of the journal is then not used at all. Streams that the ring
+//     does not show any more end at their next frame, in band and in the log, never
+//     with a wrong DELTA; streams that begin (sequence 1) are served.
+//
+// The journal only grows until half of it is out of date, then it is written anew
+// under another name and renamed; so is each life's. Kernel, parameters and NoDelta
+// stand in its head: a stage with others is refused (ErrOther). Streams of a ring that
+// is no input any more are ended when Run begins.
+//
+// # Ends that nobody sent
+//
+// A Source that is a Lives, such as a ring that a bridge feeds, says in which life of
+// its writer a stream began. With the first frame of a new life the streams of those
+// before are ended.
+//
 // # Cost
 //
 // A frame costs one lease, one claim and one pass of the kernel. No heap memory is
-// taken for a frame of a known stream. BenchmarkStage measures it.
+// taken for a frame of a known stream, and with a journal no system call is made for
+// one but when the ring is about to give up a result that nothing newer replaces: each
+// time something like three quarters of its capacity were written, for streams that
+// spoke meanwhile one record of a hundred bytes, for others their last PRIMARY.
+// BenchmarkStage measures it.
 //
 // # Caveats
 //
 // An output ring that drops when full (proto.PolicyDropNewest) may drop a stream
 // end; readers that rely on ends, such as a bridge, need a blocking one. PRIMARY
-// and DELTA together must fit half the output ring. A stage that attaches in the
+// and DELTA together must fit half the output ring; where they take more than a third
+// of it, the journal gets every other PRIMARY. Writing the journal anew takes as long
+// as copying the state of all silent streams. A stage that attaches in the
 // middle of a stream starts with a PRIMARY alone.
 package stage

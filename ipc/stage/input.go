@@ -14,16 +14,18 @@ import (
 // input is one ring being read. One goroutine runs it.
 type input struct {
 	stage   *Stage
-	src     Source
+	src     Source // nil if the ring is gone since an earlier life
+	lives   Lives  // nil unless src is one
 	name    string
 	ringID  uint64
-	streams *streams
+	streams streams
 	head    proto.Header    // of the frame under lease
 	heads   [2]proto.Header // of its results
 	count   counters
 
-	resumed    bool   // answered and the streams come from an earlier life
-	answered   uint64 // position of the last frame answered then
+	began      bool   // a frame was answered
+	answered   uint64 // if began, the position of the last one
+	doubted    bool   // streams of an earlier life may have been forgotten
 	locksClaim bool
 }
 
@@ -36,13 +38,14 @@ func add(c *atomic.Uint64) { c.Store(c.Load() + 1) }
 
 func newInput(s *Stage, src Source) *input {
 	id := src.Identity()
-	return &input{
-		stage: s, src: src, name: id.Name, ringID: id.RingID.Short(), streams: newStreams(),
-	}
+	in := &input{stage: s, src: src, name: id.Name, ringID: id.RingID.Short()}
+	in.lives, _ = src.(Lives)
+	in.streams.init(in)
+	return in
 }
 
 func (in *input) run(ctx context.Context) error {
-	in.locksClaim = len(in.stage.inputs) > 1
+	in.locksClaim = in.stage.fed > 1
 	for {
 		f, err := in.src.Next(ctx)
 		if err == io.EOF {
@@ -64,11 +67,15 @@ func (in *input) run(ctx context.Context) error {
 
 // answer commits what the frame calls for. Afterwards the frame may be released:
 // in this order a stage that dies between the two finds the result in its output
-// ring and skips the frame.
+// ring and skips the frame, but for the streams it may still have to end to make room.
 func (in *input) answer(ctx context.Context, f *ring.Frame) error {
-	if in.resumed && int64(f.Position()-in.answered) <= 0 {
+	if in.began && int64(f.Position()-in.answered) <= 0 {
 		add(&in.count.skipped)
-		return nil
+		if f.Position() != in.answered {
+			return nil
+		}
+		in.head = f.Header()
+		return in.makeRoom(ctx, f)
 	}
 	switch f.Kind() {
 	case proto.KindData:
@@ -90,8 +97,14 @@ func (in *input) data(ctx context.Context, f *ring.Frame) error {
 	if h.ExtFlags&proto.ExtStream != 0 {
 		id, sequence = h.Stream, h.Sequence
 	}
+	if err := in.follow(ctx, id); err != nil {
+		return err
+	}
 	st := in.streams.use(id)
-	if in.resumed && !st.primed && sequence != 1 && !in.stage.cfg.NoDelta {
+	if st.ended && sequence != 1 {
+		return nil
+	}
+	if in.doubted && !st.primed && sequence != 1 && !in.stage.cfg.NoDelta {
 		return in.lost(ctx, f, st, sequence)
 	}
 	st.sequence = sequence
@@ -114,7 +127,7 @@ func (in *input) result(ctx context.Context, f *ring.Frame, st *stream) error {
 		in.stage.mu.Lock()
 		defer in.stage.mu.Unlock()
 	}
-	g, err := in.stage.out.ClaimGroup(ctx, in.heads[:n])
+	g, err := in.stage.claim(ctx, in.heads[:n])
 	if errors.Is(err, ring.ErrDropped) {
 		add(&in.count.dropped) // the state stays: the next DELTA refers to what was delivered
 		return nil
@@ -131,10 +144,27 @@ func (in *input) result(ctx context.Context, f *ring.Frame, st *stream) error {
 		return fmt.Errorf("frame %d of ring %q: %w", in.head.Number, in.name, ErrEvicted)
 	}
 	g.Commit()
+	st.source, st.ended = f.Position(), false
+	in.committed(g, f.Position())
+	in.stage.ledger.note(st, g.Position())
 	if n == 2 {
 		add(&in.count.deltas)
 	}
 	return nil
+}
+
+// claim claims a group, once everything that it gives up in the output ring is safe.
+func (s *Stage) claim(ctx context.Context, heads []proto.Header) (*ring.Group, error) {
+	if err := s.ledger.advance(groupBytes(heads), s.inputs); err != nil {
+		return nil, err
+	}
+	return s.out.ClaimGroup(ctx, heads)
+}
+
+// committed remembers that g answers the frame at position.
+func (in *input) committed(g *ring.Group, position uint64) {
+	in.answered, in.began = position, true
+	in.stage.ledger.committed(g)
 }
 
 // describe fills in the headers of both results.

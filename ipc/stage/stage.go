@@ -34,6 +34,10 @@ const (
 type Config struct {
 	Kernel  kernel.Kernel
 	NoDelta bool // PRIMARY only; the stage then keeps no results
+	// Journal keeps for the next life what the output ring does not show any more; with
+	// it, Resume is called before Run. nil keeps nothing.
+	Journal Journal
+	Params  string // what Kernel was made with; a next life with another is refused
 	// MaxStreams and MaxStateBytes bound the state of one input: streams at a time,
 	// and bytes of their last results. 0 means the defaults. The stream that was
 	// silent longest is ended to make room for another.
@@ -48,7 +52,9 @@ type Stage struct {
 	cfg    Config
 	out    Sink
 	mu     sync.Mutex // one claim at a time; not locked for a single input
-	inputs []*input
+	inputs []*input   // those with a source first
+	fed    int        // inputs with a source
+	ledger *ledger    // nil without a journal
 }
 
 // New returns a stage that writes to out what it computes from each of in. The
@@ -81,6 +87,7 @@ func New(out Sink, cfg Config, in ...Source) (*Stage, error) {
 		names[id.RingID] = id.Name
 		s.inputs = append(s.inputs, newInput(s, src))
 	}
+	s.fed = len(in)
 	return s, nil
 }
 
@@ -88,14 +95,20 @@ func New(out Sink, cfg Config, in ...Source) (*Stage, error) {
 // ctx and of the rings, ErrDType and ErrEvicted. It runs once. The inputs are left
 // where the first uncommitted result belongs.
 func (s *Stage) Run(ctx context.Context) error {
-	if len(s.inputs) == 1 {
+	if s.cfg.Journal != nil && s.ledger == nil {
+		return fmt.Errorf("a stage with a journal is to be resumed first: %w", ErrConfig)
+	}
+	if err := s.endAbandoned(ctx); err != nil {
+		return err
+	}
+	if s.fed == 1 {
 		return s.inputs[0].run(ctx)
 	}
 	all, cancel := context.WithCancel(ctx)
 	defer cancel()
-	errs := make([]error, len(s.inputs))
+	errs := make([]error, s.fed)
 	var wg sync.WaitGroup
-	for i, in := range s.inputs {
+	for i, in := range s.inputs[:s.fed] {
 		wg.Go(func() {
 			if errs[i] = in.run(all); errs[i] != nil {
 				cancel()
@@ -130,15 +143,15 @@ type Stats struct {
 	Dropped  uint64 // results the output ring refused by its policy
 	Streams  uint64 // streams known now
 	Ended    uint64 // streams ended by their source
-	Evicted  uint64 // streams ended by the stage for lack of room or of their last result
+	Evicted  uint64 // streams ended by the stage: no room, last result lost, or writer replaced
 	Position uint64 // all of the input ring before it is answered
 }
 
 // Stats returns the figures of each input in the order given to New. The figures
 // of one input were true one after the other, not together.
 func (s *Stage) Stats() []Stats {
-	out := make([]Stats, len(s.inputs))
-	for i, in := range s.inputs {
+	out := make([]Stats, s.fed)
+	for i, in := range s.inputs[:s.fed] {
 		c := &in.count
 		out[i] = Stats{
 			Ring: in.name, Frames: c.frames.Load(), Deltas: c.deltas.Load(),

@@ -8,6 +8,7 @@ import (
 
 // stream is what the next result of a stream depends on.
 type stream struct {
+	of       *input
 	id       uint64
 	sequence uint32
 	primed   bool // last, ndim and shape describe its last PRIMARY
@@ -16,7 +17,15 @@ type stream struct {
 	shape    [proto.MaxDims]uint64
 	last     []float64
 
-	newer, older *stream
+	newer, older *stream // in the order of use within the input
+
+	// What the next life finds, see ledger.
+	position      uint64 // of the group of its last result
+	source        uint64 // of the frame that it answers
+	recorded      bool   // the journal names it
+	gone          bool   // it ended since
+	kept          int64  // bytes of its record, if that is its state
+	before, after *stream
 }
 
 // continues reports whether a frame described by h can be subtracted from the one
@@ -27,15 +36,15 @@ func (st *stream) continues(h *proto.Header) bool {
 
 // streams is the state of one input: by id, and in the order of last use.
 type streams struct {
+	of         *input
 	byID       map[uint64]*stream
 	ends       stream // ends.newer is the oldest, ends.older the newest
 	stateBytes int64
 }
 
-func newStreams() *streams {
-	s := &streams{byID: map[uint64]*stream{}}
+func (s *streams) init(of *input) {
+	s.of, s.byID = of, map[uint64]*stream{}
 	s.ends.newer, s.ends.older = &s.ends, &s.ends
-	return s
 }
 
 // use returns the stream of that id, new if need be, as the one used last.
@@ -45,7 +54,7 @@ func (s *streams) use(id uint64) *stream {
 	}
 	st := s.byID[id]
 	if st == nil {
-		st = &stream{id: id}
+		st = &stream{of: s.of, id: id}
 		s.byID[id] = st
 	} else {
 		st.unlink()
@@ -60,14 +69,34 @@ func (st *stream) unlink() {
 	st.older.newer, st.newer.older = st.newer, st.older
 }
 
-// drop forgets a stream. Forgetting an unknown one does nothing.
-func (s *streams) drop(id uint64) {
-	st := s.byID[id]
-	if st == nil {
-		return
+// oldest is the stream that was silent longest, or nil.
+func (s *streams) oldest() *stream {
+	if s.ends.newer == &s.ends {
+		return nil
 	}
+	return s.ends.newer
+}
+
+// newest is the stream that was used last, or nil.
+func (s *streams) newest() *stream {
+	if s.ends.older == &s.ends {
+		return nil
+	}
+	return s.ends.older
+}
+
+// after is the stream used next after st, or nil.
+func (s *streams) after(st *stream) *stream {
+	if st.newer == &s.ends {
+		return nil
+	}
+	return st.newer
+}
+
+// drop forgets a stream.
+func (s *streams) drop(st *stream) {
 	st.unlink()
-	delete(s.byID, id)
+	delete(s.byID, st.id)
 	s.stateBytes -= int64(cap(st.last)) * 8
 }
 
@@ -88,5 +117,5 @@ func (s *streams) surplus(maxStreams int, maxBytes int64) *stream {
 	if len(s.byID) <= 1 || len(s.byID) <= maxStreams && s.stateBytes <= maxBytes {
 		return nil
 	}
-	return s.ends.newer
+	return s.oldest()
 }
