@@ -80,13 +80,10 @@ func (c *connection) identify() {
 
 // ready is called when the socket can be read, or written to, or hung up.
 func (c *connection) ready() {
-	if err := c.out.flush(); err != nil {
-		c.hangUp()
-		return
-	}
+	lost := c.out.flush() // who hung up may have said goodbye before
 	for range packetBatch {
 		n, err := c.sock.receive(c.buf[:])
-		if errors.Is(err, errWouldBlock) {
+		if errors.Is(err, errWouldBlock) && lost == nil {
 			c.s.loop.want(c.watch, !c.out.empty())
 			return
 		}

@@ -182,3 +182,19 @@ func TestEvictedSlotKept(t *testing.T) {
 		t.Errorf("error %v, want ErrEvicted", err)
 	}
 }
+
+// Check that the slot of an evicted reader that closes is free at once, though its
+// process lives and it never read that it was evicted.
+func TestEvictedReaderLeavesItsSlot(t *testing.T) {
+	dir := testDir(t)
+	w := listen(t, "x", WriterConfig{Dir: dir, Slots: 1})
+	for cycle := range uint64(5) {
+		r := dial(t, "x", ReaderConfig{Dir: dir, EvictAfter: time.Millisecond, Start: proto.StartLatest})
+		publish(t, w, 0, 5000)
+		until(t, "the eviction is counted", func() bool { return w.State().Evictions == cycle+1 })
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "the slot is free", func() bool { return len(w.Readers()) == 0 })
+	}
+}

@@ -133,8 +133,11 @@ func (s *socket) sendRights(packet, rights []byte) error {
 // receive reads one packet into buf, which is larger than any message. A server
 // uses it: descriptors that come along are dropped by the kernel. The error is
 // io.EOF after a hang-up, and after an empty packet, which no peer sends.
+//
+// A peer that hangs up without having read all it was sent resets the connection; the
+// reset is told before what the peer sent last, such as its goodbye.
 func (s *socket) receive(buf []byte) (int, error) {
-	for {
+	for reset := false; ; {
 		n, _, err := unix.Recvfrom(s.fd, buf, unix.MSG_DONTWAIT)
 		switch err {
 		case nil:
@@ -147,7 +150,10 @@ func (s *socket) receive(buf []byte) (int, error) {
 		case unix.EAGAIN:
 			return 0, errWouldBlock
 		default:
-			return 0, fmt.Errorf("receive: %w", err)
+			if err != unix.ECONNRESET || reset {
+				return 0, fmt.Errorf("receive: %w", err)
+			}
+			reset = true
 		}
 	}
 }
