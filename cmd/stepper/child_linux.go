@@ -22,7 +22,9 @@ const partVar = "NDRING_STEPPER_PART"
 // parts are what a copy of this program can be.
 func parts() map[string]func([]string) error {
 	return map[string]func([]string) error{
-		"play": partPlay,
+		"play":   partPlay,
+		"live":   partLive,
+		"listen": partListen,
 	}
 }
 
@@ -42,6 +44,7 @@ type child struct {
 	output *bufio.Reader
 	pid    int
 	tid    int
+	number uint64 // of the frame it writes first
 	thread *trace.Thread
 	ended  bool
 }
@@ -74,7 +77,7 @@ func start(part string, args ...string) (*child, error) {
 func (c *child) greet() error {
 	line, err := c.output.ReadString('\n')
 	if err == nil {
-		_, err = fmt.Sscanf(line, "ready %d %d", &c.pid, &c.tid)
+		_, err = fmt.Sscanf(line, "ready %d %d %d", &c.pid, &c.tid, &c.number)
 	}
 	if err != nil {
 		return fmt.Errorf("copy of this program said %q: %w", line, err)
@@ -122,9 +125,10 @@ func (c *child) finish() error {
 	return nil
 }
 
-// ready says that this part is set up, and waits until it may go on.
-func ready(m trace.Marker) error {
-	fmt.Println("ready", m.PID, m.TID)
+// ready says that this part is set up, to go on with a frame number, and waits until
+// it may.
+func ready(m trace.Marker, number uint64) error {
+	fmt.Println("ready", m.PID, m.TID, number)
 	var b [1]byte
 	_, err := os.Stdin.Read(b[:])
 	return err
@@ -142,7 +146,7 @@ func partPlay(args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := ready(m); err != nil {
+	if err := ready(m, 0); err != nil {
 		return err
 	}
 	if err := p.Play(s, func() { m.Mark(trace.MarkNext) }); err != nil {

@@ -2,7 +2,7 @@
 // lets a fresh reader, a fresh observer and a fresh writer judge the memory as it is
 // there, each on a copy.
 //
-//	stepper [-short] [-only PART] [-v]
+//	stepper [-short] [-only PART] [-kills N] [-seed N] [-v]
 //
 // # The processes
 //
@@ -19,6 +19,20 @@
 // the gate, drop, evict, recover, end. Package trace executes it instruction by
 // instruction. After each one, package check compares the ring's memory with what it
 // was and, if a byte changed, judges it.
+//
+// # Files, and real deaths
+//
+// Taking a ring over is more than memory, so ipc.Listen is stepped too, on an empty
+// directory and on one left by a dead writer with two readers. As soon as the segment
+// has a name its memory is judged after each instruction; after each system call, the
+// only instructions that change files, a real ipc.Listen and a reader that dials take
+// over a copy of the directory.
+//
+// Last, one ring is written by one process after the other, each killed with SIGKILL
+// at an instruction drawn at random from claim, write, commit and Listen, while a
+// reader in park mode and one in stream mode follow all lives. A life says with which
+// frame it goes on: no fewer than those whose commit had returned, no more than the
+// commit under way, and never the middle of a group.
 //
 // # What it proves, and what not
 //

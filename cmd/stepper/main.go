@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/ndring/ndring/cmd/stepper/script"
 )
@@ -26,6 +27,8 @@ func stepAll(args []string) error {
 	flags := flag.NewFlagSet("stepper", flag.ExitOnError)
 	short := flags.Bool("short", false, "only the scripts of the short form")
 	only := flags.String("only", "", "only scripts whose name holds this")
+	kills := flags.Int("kills", 400, "real deaths by SIGKILL at instructions drawn at random")
+	seed := flags.Uint64("seed", uint64(time.Now().UnixNano()), "of the draw")
 	verbose := flags.Bool("v", false, "say which script is stepped")
 	flags.Parse(args)
 	dir, err := os.MkdirTemp("/dev/shm", "ndring-stepper-")
@@ -45,6 +48,23 @@ func stepAll(args []string) error {
 			return err
 		}
 	}
+	for _, leftOver := range []bool{false, true} {
+		if !strings.Contains("listen", *only) {
+			break
+		}
+		if err := stepListen(dir, leftOver, t); err != nil {
+			return err
+		}
+	}
 	t.print(os.Stdout)
+	if *only != "" && !strings.Contains("kills", *only) {
+		return nil
+	}
+	began := time.Now()
+	hits, err := killAtInstructions(dir, *seed, *kills)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%d writers killed by SIGKILL between two instructions %v, 0 lost, 0 torn, 0 stuck, seed %d, %.1f s\n", *kills, hits, *seed, time.Since(began).Seconds())
 	return nil
 }

@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"testing"
@@ -71,4 +72,16 @@ func TestEveryInstruction(t *testing.T) {
 			t.Errorf("path %q was not stepped", path)
 		}
 	}
+}
+
+// Check that readers get every frame, once and whole, from writers that are killed
+// with SIGKILL between two instructions, one after the other.
+func TestKilledAtInstructions(t *testing.T) {
+	needPtrace(t)
+	seed := rand.Uint64()
+	hits, err := killAtInstructions(testDir(t), seed, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("killed: %v, seed %d", hits, seed)
 }

@@ -53,7 +53,7 @@ func (l *Ledger) Add(heads ...proto.Header) []Frame {
 		if i < len(heads)-1 {
 			h.Flags |= proto.FlagMore
 		}
-		f := Frame{Head: h, First: first, At: at, End: at + h.FrameBytes(), Payload: payload(h.Number, h.PayloadLen)}
+		f := Frame{Head: h, First: first, At: at, End: at + h.FrameBytes(), Payload: Payload(h.Number, h.PayloadLen)}
 		l.Frames = append(l.Frames, f)
 		first, at = f.End, f.End
 	}
@@ -77,9 +77,9 @@ func (l *Ledger) IndexAt(position uint64) (int, error) {
 	return 0, fmt.Errorf("position %d is no start of a frame", position)
 }
 
-// payload is what frame number holds: bytes that differ from those of every other
+// Payload is what frame number holds: bytes that differ from those of every other
 // frame at every word, and are never the zero that fresh memory holds.
-func payload(number, bytes uint64) []byte {
+func Payload(number, bytes uint64) []byte {
 	b := make([]byte, 0, bytes+8)
 	for x := number << 32; uint64(len(b)) < bytes; x++ {
 		v := (x + 1) * 0x9e3779b97f4a7c15
