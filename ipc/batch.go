@@ -4,6 +4,7 @@ package ipc
 
 import (
 	"context"
+	"runtime/debug"
 
 	"github.com/ndring/ndring/proto"
 	"github.com/ndring/ndring/ring"
@@ -12,7 +13,7 @@ import (
 // ClaimBatch reserves room for up to count frames of items elements each, to be
 // committed at once: the way to send small frames fast. See ring.Writer.ClaimBatch.
 func (w *Writer) ClaimBatch(ctx context.Context, dt proto.DType, items, count int) (*ring.WriteBatch, error) {
-	if w.closed {
+	if w.over {
 		return nil, w.errClosed()
 	}
 	return w.ring.ClaimBatch(ctx, dt, items, count)
@@ -20,7 +21,15 @@ func (w *Writer) ClaimBatch(ctx context.Context, dt proto.DType, items, count in
 
 // NextBatch is Next for a run of up to most frames alike that are committed
 // already, under one lease, which Release gives back. See ring.Reader.NextBatch.
-func (r *Reader) NextBatch(ctx context.Context, most int) (*ring.ReadBatch, error) {
+func (r *Reader) NextBatch(ctx context.Context, most int) (b *ring.ReadBatch, err error) {
+	done := false
+	defer r.leave(&done, debug.SetPanicOnFault(true), &err)
+	b, err = r.nextBatch(ctx, most)
+	done = true
+	return b, err
+}
+
+func (r *Reader) nextBatch(ctx context.Context, most int) (*ring.ReadBatch, error) {
 	for err := error(nil); ; {
 		if err = r.mend(ctx, err); err != nil {
 			return nil, err

@@ -81,7 +81,13 @@
 //
 // # Caveats
 //
-// Processes of the same user are trusted not to truncate the files. Slices of
-// frames must not be used after Close, which unmaps them. Pids in shared memory
-// are labels for people.
+// Processes of the same user can cut the files short or punch holes into them. What
+// this package touches itself then fails with ErrSegmentLost, or ring.ErrCorrupt
+// where a frame is gone, and no process dies; what a caller does with views needs
+// Guard for that. Zeroed payload inside a frame is not noticed: there is no checksum.
+//
+// Slices of frames must not be used after Close, which unmaps them: that is a fault,
+// and under Guard ErrSegmentLost and os.ErrClosed, while anything of the ring is
+// referred to. Frame.Valid is false from then on. Pids in shared memory are labels
+// for people.
 package ipc

@@ -41,6 +41,10 @@ var (
 	// ErrLeftover is returned by Listen when what an earlier writer left is damaged,
 	// or is no ring. Another error in the chain says how.
 	ErrLeftover = errors.New("what an earlier writer left cannot be continued, only recreated")
+	// ErrSegmentLost is returned when memory of the ring is not there any more: a
+	// process of the same user cut its files short, or the file system has no page
+	// left for a hole punched into them. The ring cannot be used again.
+	ErrSegmentLost = ring.ErrSegmentLost
 	// ErrHandshake is returned when a peer breaks the protocol of the control
 	// socket.
 	ErrHandshake = errors.New("protocol violation on the control socket")

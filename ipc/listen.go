@@ -102,10 +102,13 @@ func (w *Writer) start(st *store, cfg *WriterConfig) error {
 	if asymmetric {
 		rc.Barrier = Barrier
 	}
-	writer, err := ring.NewWriter(st.segment, st.table, rc)
-	if err == nil {
-		err = st.segmentMap.hold(cfg.Memory, st.segment.Identity())
-	}
+	var writer *ring.Writer
+	err := Guard(func() (err error) {
+		if writer, err = ring.NewWriter(st.segment, st.table, rc); err != nil {
+			return err
+		}
+		return st.segmentMap.hold(cfg.Memory, st.segment.Identity())
+	}, st)
 	if err != nil {
 		st.close()
 		return err
@@ -129,18 +132,24 @@ func (w *Writer) serve(grace time.Duration) error {
 		return err
 	}
 	w.server, w.served = s, make(chan struct{})
-	s.inherit()
+	err = Guard(func() error {
+		s.inherit()
+		return nil
+	}, w)
+	if err != nil {
+		w.ring.Abandon(err)
+	}
 	go func() {
 		defer close(w.served)
 		s.serve()
 	}()
-	return nil
+	return err
 }
 
 // newServer opens what the server needs. On an error nothing stays open.
 func newServer(w *Writer, grace time.Duration) (*server, error) {
 	s := &server{
-		dir: w.dir, name: w.name, id: w.store.segment.Identity(), w: w.ring, table: w.store.table, log: w.log,
+		dir: w.dir, name: w.name, store: w.store, id: w.store.segment.Identity(), w: w.ring, table: w.store.table, log: w.log,
 		bell: w.parker.bell, grace: grace, segment: -1, tableRead: -1, tableFull: -1,
 		clients: map[*connection]struct{}{}, bySlot: map[int]*connection{}, lost: map[int]*lostSlot{},
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/ndring/ndring/proto"
@@ -47,7 +48,10 @@ func Observe(ctx context.Context, name string, cfg ObserverConfig) (*Observer, e
 		return nil, fmt.Errorf("observe ring %q: %w", name, err)
 	}
 	o.client.noWait = false // a reconnect waits for a time of its own
-	o.observer, err = ring.NewObserver(o.session.segment, ring.ObserverConfig{Start: cfg.Start, Position: cfg.Position, Wait: o.wait})
+	err = Guard(func() (err error) {
+		o.observer, err = ring.NewObserver(o.session.segment, ring.ObserverConfig{Start: cfg.Start, Position: cfg.Position, Wait: o.wait})
+		return err
+	}, o)
 	if err != nil {
 		o.session.close()
 		return nil, fmt.Errorf("observe ring %q: %w", name, err)
@@ -67,8 +71,18 @@ func (o *Observer) wait(ctx context.Context, position uint64) error {
 
 // Next returns a copy of the next frame, valid until the next call; Frame.Lost
 // tells how many were missed before it. At the end of the ring it returns io.EOF.
-// Other errors: that of ctx, ErrWriterLost, ring.ErrCorrupt and os.ErrClosed.
-func (o *Observer) Next(ctx context.Context) (*ring.Frame, error) {
+// Other errors: that of ctx, ErrWriterLost, ring.ErrCorrupt, ErrSegmentLost and
+// os.ErrClosed.
+func (o *Observer) Next(ctx context.Context) (f *ring.Frame, err error) {
+	done := false
+	defer o.leave(&done, debug.SetPanicOnFault(true), &err)
+	f, err = o.next(ctx)
+	done = true
+	return f, err
+}
+
+// next is Next without a guard.
+func (o *Observer) next(ctx context.Context) (*ring.Frame, error) {
 	for {
 		if o.err != nil {
 			return nil, o.err
@@ -111,7 +125,7 @@ func (o *Observer) reconnect(ctx context.Context) error {
 
 // Frames is Reader.Frames.
 func (o *Observer) Frames(ctx context.Context) iter.Seq2[*ring.Frame, error] {
-	return framesOf(ctx, o.Next, func() error { return nil })
+	return framesOf(ctx, o)
 }
 
 // Position is where the observer looks next.

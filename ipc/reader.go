@@ -7,9 +7,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/ndring/ndring/proto"
@@ -37,9 +37,18 @@ type Reader struct {
 // still held is released first. At the end of the ring it returns io.EOF.
 //
 // Other errors: that of ctx, after which Next may be called again; ErrWriterLost
-// once everything committed was delivered; ErrEvicted, ring.ErrCorrupt and
-// os.ErrClosed.
-func (r *Reader) Next(ctx context.Context) (*ring.Frame, error) {
+// once everything committed was delivered; ErrEvicted, ring.ErrCorrupt,
+// ErrSegmentLost and os.ErrClosed.
+func (r *Reader) Next(ctx context.Context) (f *ring.Frame, err error) {
+	done := false
+	defer r.leave(&done, debug.SetPanicOnFault(true), &err)
+	f, err = r.next(ctx)
+	done = true
+	return f, err
+}
+
+// next is Next without a guard.
+func (r *Reader) next(ctx context.Context) (*ring.Frame, error) {
 	if r.park != nil && !r.epochPassed() {
 		f, err := r.park.Next(ctx)
 		if err == nil {
@@ -102,11 +111,30 @@ func (r *Reader) source() interface {
 }
 
 // Ready reports whether Next would return at once with what is known now.
-func (r *Reader) Ready() bool { return r.err != nil || r.source().Ready() }
+func (r *Reader) Ready() (ready bool) {
+	if r.err != nil {
+		return true
+	}
+	var err error
+	done := false
+	defer r.leave(&done, debug.SetPanicOnFault(true), &err)
+	ready = true // if the ring's memory is lost
+	ready = r.source().Ready()
+	done = true
+	return ready
+}
 
 // Release gives the leased frame back. ErrEvicted says that it may have been
 // overwritten while it was held. Release without a lease does nothing.
-func (r *Reader) Release() error {
+func (r *Reader) Release() (err error) {
+	done := false
+	defer r.leave(&done, debug.SetPanicOnFault(true), &err)
+	err = r.release()
+	done = true
+	return err
+}
+
+func (r *Reader) release() error {
 	if r.park != nil {
 		return r.park.Release()
 	}
@@ -115,32 +143,10 @@ func (r *Reader) Release() error {
 
 // Frames iterates over the frames to come; each is released when the loop goes on
 // or ends. The end of the ring ends the loop; an error is yielded last, with a nil
-// frame.
+// frame. A fault of the loop's body in a frame is a panic, which no iterator may
+// recover: put the loop into Guard.
 func (r *Reader) Frames(ctx context.Context) iter.Seq2[*ring.Frame, error] {
-	return framesOf(ctx, r.Next, r.Release)
-}
-
-func framesOf(ctx context.Context, next func(context.Context) (*ring.Frame, error), release func() error) iter.Seq2[*ring.Frame, error] {
-	return func(yield func(*ring.Frame, error) bool) {
-		for {
-			f, err := next(ctx)
-			if errors.Is(err, io.EOF) {
-				return
-			}
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			more := yield(f, nil)
-			if err := release(); err != nil && more {
-				yield(nil, err)
-				return
-			}
-			if !more {
-				return
-			}
-		}
-	}
+	return framesOf(ctx, r)
 }
 
 // Position is the reader's cursor: all before it is released.
@@ -173,14 +179,15 @@ func (r *Reader) ControlBytes() uint64 {
 }
 
 // Close releases the frame held, gives the reader's slot up and unmaps the ring:
-// slices of its frames must not be used any more. It is for the goroutine that
-// reads; end a waiting Next by its context first. Close is idempotent.
+// slices of its frames must not be used any more. Doing so is a fault, and
+// ErrSegmentLost under Guard, as long as the Reader or a Frame of it is referred to;
+// after that other memory may lie there. Close is for the goroutine that reads; end a waiting Next by its context first. Close is idempotent.
 func (r *Reader) Close() error {
 	if errors.Is(r.err, os.ErrClosed) {
 		return nil
 	}
 	err := r.Release()
-	if errors.Is(err, ring.ErrEvicted) || errors.Is(err, ring.ErrCorrupt) {
+	if errors.Is(err, ring.ErrEvicted) || errors.Is(err, ring.ErrCorrupt) || errors.Is(err, ErrSegmentLost) {
 		err = nil // told by Next or Release before
 	}
 	r.err = fmt.Errorf("reader of ring %q: %w", r.client.name, os.ErrClosed)

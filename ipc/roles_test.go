@@ -28,6 +28,7 @@ var roles = map[string]func([]string) error{
 	"scarce":  roleScarce,
 	"nospace": roleNoSpace,
 	"cgroup":  roleControlGroup,
+	"endure":  roleEndure,
 }
 
 type roleFlags struct {

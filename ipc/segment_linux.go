@@ -98,8 +98,9 @@ const (
 
 // mapping is a shared mapping of a whole file. It outlives the descriptor.
 type mapping struct {
-	mem   mmap.MMap
-	moved bool // the mapping library no longer knows it
+	mem     mmap.MMap
+	moved   bool // the mapping library no longer knows it
+	retired bool
 }
 
 // mapFile maps the first bytes bytes of f. Every page is touched by the kernel
@@ -153,10 +154,11 @@ func advise(mem []byte, advice int) error {
 	}
 }
 
-// unmap ends the mapping; slices into it must not be used any more.
+// unmap ends a mapping that only this package has seen; slices into it must not be
+// used any more.
 func (m *mapping) unmap() {
 	switch {
-	case m == nil || m.mem == nil:
+	case m == nil || m.mem == nil || m.retired:
 	case m.moved:
 		discard(address(m.mem), address(m.mem)+roundToPage(len(m.mem)))
 		m.mem = nil

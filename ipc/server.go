@@ -25,6 +25,7 @@ const (
 type server struct {
 	dir    *directory
 	name   string
+	store  *store
 	id     *proto.Identity
 	w      *ring.Writer
 	table  *ring.Table
@@ -64,28 +65,42 @@ type lostSlot struct {
 // errIdle ends a follower's sleep when nobody wants announcements any more.
 var errIdle = errors.New("no stream clients")
 
-// serve runs until stop is posted.
+// serve runs until stop is posted. If the ring's memory is lost before, or control
+// events cannot be waited for, nobody could be let in or out any more: the writer is
+// told and everybody hung up on.
 func (s *server) serve() {
-	for !s.stopped {
-		if s.streams == 0 || s.finished {
-			s.loop.turn(safetyInterval)
-			continue
-		}
-		s.follow()
+	if err := Guard(s.run, s.store); err != nil {
+		s.log.Error("control plane ends", "ring", s.name, "error", err)
+		s.w.Abandon(err)
 	}
 	s.hangUpAll()
 }
 
+func (s *server) run() error {
+	for !s.stopped {
+		turn := s.follow
+		if s.streams == 0 || s.finished {
+			turn = func() error { return s.loop.turn(safetyInterval) }
+		}
+		if err := turn(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // follow announces one batch of commits. While there is nothing to announce, the
 // follower sleeps in Sleep, that is, in the loop.
-func (s *server) follow() {
+func (s *server) follow() error {
 	position, err := s.follower.Next(s.ctx)
 	s.announce(position)
-	if errors.Is(err, io.EOF) { // the end is posted soon
-		s.loop.turn(safetyInterval)
-		return
+	switch {
+	case err == nil || errors.Is(err, errIdle):
+		return s.loop.turn(0)
+	case errors.Is(err, io.EOF): // the end is posted soon
+		return s.loop.turn(safetyInterval)
 	}
-	s.loop.turn(0)
+	return err
 }
 
 // Sleep is how the follower waits: it serves control events until a commit rings.

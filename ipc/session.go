@@ -101,7 +101,7 @@ func (c *client) attempt(ctx context.Context, h *proto.Hello) (*session, error) 
 		return nil, err
 	}
 	s := &session{parker: &parker{bell: bell, sock: sock}, control: newControl(sock, 0)}
-	if err := s.handshake(ctx, h); err != nil {
+	if err := Guard(func() error { return s.handshake(ctx, h) }, s); err != nil {
 		s.close()
 		return nil, err
 	}
@@ -217,8 +217,11 @@ func (s *session) adoptSegment(f *os.File) error {
 	if s.segmentMap, err = mapFile(f, id.SegmentBytes(), readOnly); err != nil {
 		return err
 	}
-	s.segment, err = ring.Open(s.segmentMap.mem)
-	return err
+	if s.segment, err = ring.Open(s.segmentMap.mem); err != nil {
+		return err
+	}
+	s.segment.Keep(s.segmentMap)
+	return nil
 }
 
 func (s *session) adoptTable(f *os.File, how access) error {
@@ -276,6 +279,6 @@ func (s *session) close() {
 		s.writerBell.close()
 	}
 	s.control.close()
-	s.segmentMap.unmap()
-	s.tableMap.unmap()
+	s.segmentMap.retire()
+	s.tableMap.retire()
 }

@@ -24,6 +24,7 @@ type Snapshot struct {
 	TableErr  error       // why there is no reader table
 
 	segmentMap, tableMap *mapping
+	over                 bool
 }
 
 // OpenSnapshot maps the files of ring name in dir, DefaultDir() when empty. Errors
@@ -64,38 +65,59 @@ func snapshot(d *directory, name string) (*Snapshot, error) {
 	if s.segmentMap, err = mapFile(f, id.SegmentBytes(), readOnly); err != nil {
 		return nil, err
 	}
-	if s.Segment, err = ring.Open(s.segmentMap.mem); err != nil {
+	err = Guard(func() (err error) {
+		s.Segment, err = ring.Open(s.segmentMap.mem)
+		return err
+	}, s)
+	if err != nil {
 		s.Close()
 		return nil, err
 	}
+	s.Segment.Keep(s.segmentMap)
 	s.tableMap, s.Table, s.TableErr = openTable(d, name, &id)
 	s.WriterPID, s.Alive = servedBy(d, name)
 	return s, nil
 }
 
-// Readers describes the occupied reader slots.
-func (s *Snapshot) Readers() []ReaderInfo {
+// Holds reports whether address lies in the files' memory; see Guard, under which
+// Segment and Table are to be used.
+func (s *Snapshot) Holds(address uintptr) bool {
+	return s.segmentMap.Holds(address) || s.tableMap.Holds(address)
+}
+
+// Readers describes the occupied reader slots; none after Close, or when the files
+// were cut short.
+func (s *Snapshot) Readers() (all []ReaderInfo) {
 	if s.Table == nil {
 		return nil
 	}
-	return readersOf(s.Table, s.Segment.Tail())
+	if Guard(func() error { all = readersOf(s.Table, s.Segment.Tail()); return nil }, s) != nil {
+		return nil
+	}
+	return all
 }
 
 // Blocked says for whom the writer waits, or waited when it died.
-func (s *Snapshot) Blocked() (Blocked, bool) {
+func (s *Snapshot) Blocked() (b Blocked, blocked bool) {
 	if s.Table == nil {
 		return Blocked{}, false
 	}
-	return blockedOf(s.Segment.State(), s.Table)
+	if Guard(func() error { b, blocked = blockedOf(s.Segment.State(), s.Table); return nil }, s) != nil {
+		return Blocked{}, false
+	}
+	return b, blocked
 }
 
-// Close unmaps the files; Segment, Table and what came from them must not be used
-// any more. Close is idempotent.
+// Close unmaps the files; using Segment or Table is a fault from now on, and
+// ErrSegmentLost under Guard. Close is idempotent.
 func (s *Snapshot) Close() error {
-	s.segmentMap.unmap()
-	s.tableMap.unmap()
+	s.segmentMap.retire()
+	s.tableMap.retire()
+	s.over = true
 	return nil
 }
+
+func (s *Snapshot) closed() bool { return s.over }
 
 // servedBy finds the process that listens on the ring's control socket by
 // connecting to it.

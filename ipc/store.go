@@ -32,7 +32,7 @@ type store struct {
 // createStore makes the files of a new ring, still without names.
 func createStore(dir *directory, id *proto.Identity) (*store, error) {
 	s := &store{dir: dir, name: id.Name}
-	if err := s.create(id); err != nil {
+	if err := Guard(func() error { return s.create(id) }, s); err != nil {
 		s.close()
 		return nil, err
 	}
@@ -50,6 +50,7 @@ func (s *store) create(id *proto.Identity) (err error) {
 	if s.segment, err = ring.Format(s.segmentMap.mem, *id); err != nil {
 		return fmt.Errorf("create ring %q: %w", s.name, err)
 	}
+	s.segment.Keep(s.segmentMap)
 	return s.createTable(1)
 }
 
@@ -85,7 +86,7 @@ func removeRing(dir *directory, name string) error {
 }
 
 func (s *store) close() {
-	s.segmentMap.unmap()
+	s.segmentMap.retire()
 	s.tableMap.unmap()
 	s.dropOld()
 	for _, f := range []*os.File{s.segmentFile, s.tableFile} {
@@ -117,7 +118,7 @@ func resumeStore(dir *directory, want *proto.Identity) (*store, error) {
 		return nil, err
 	}
 	s := &store{dir: dir, name: want.Name, segmentFile: f, named: true}
-	if err := s.resume(want); err != nil {
+	if err := Guard(func() error { return s.resume(want) }, s); err != nil {
 		s.close()
 		return nil, err
 	}
@@ -144,6 +145,7 @@ func (s *store) resume(want *proto.Identity) error {
 	if s.segment, err = ring.Open(s.segmentMap.mem); err != nil {
 		return err
 	}
+	s.segment.Keep(s.segmentMap)
 	state := s.segment.State()
 	if state.Ended {
 		return errUnusable
@@ -153,14 +155,18 @@ func (s *store) resume(want *proto.Identity) error {
 }
 
 // peekEnded looks whether a ring of another geometry has ended.
-func (s *store) peekEnded(id *proto.Identity) (bool, error) {
+func (s *store) peekEnded(id *proto.Identity) (ended bool, err error) {
 	m, err := mapFile(s.segmentFile, id.SegmentBytes(), readOnly)
 	if err != nil {
 		return false, err
 	}
 	defer m.unmap()
-	segment, err := ring.Open(m.mem)
-	return err == nil && segment.State().Ended, err
+	err = Guard(func() error {
+		segment, err := ring.Open(m.mem)
+		ended = err == nil && segment.State().Ended
+		return err
+	}, m)
+	return ended, err
 }
 
 // openOld maps the reader table of the epoch before. Without one, readers come
@@ -186,7 +192,11 @@ func openTable(dir *directory, name string, id *proto.Identity) (*mapping, *ring
 	if err != nil {
 		return nil, nil, err
 	}
-	table, err := ring.OpenTable(m.mem, id)
+	var table *ring.Table
+	err = Guard(func() (err error) {
+		table, err = ring.OpenTable(m.mem, id)
+		return err
+	}, m)
 	if err != nil {
 		m.unmap()
 		return nil, nil, fmt.Errorf("reader table %q: %w", f.Name(), err)

@@ -32,15 +32,15 @@ type Writer struct {
 	journal    Journal
 	log        *slog.Logger
 
-	mu     sync.RWMutex // guards the memory against Close
-	closed bool
+	mu   sync.RWMutex // guards the memory against Close
+	over bool         // closed
 }
 
 // Claim reserves room for a frame of the given type and shape, and waits for it if
 // readers are behind. Write to the claim's payload, then Commit or Abort it. Errors
 // are those of ring.Writer.Claim, and os.ErrClosed.
 func (w *Writer) Claim(ctx context.Context, dt proto.DType, shape ...int) (*ring.Claim, error) {
-	if w.closed {
+	if w.over {
 		return nil, w.errClosed()
 	}
 	return w.ring.Claim(ctx, dt, shape...)
@@ -48,7 +48,7 @@ func (w *Writer) Claim(ctx context.Context, dt proto.DType, shape ...int) (*ring
 
 // ClaimFrame is Claim with stream, source, time, strides or another kind.
 func (w *Writer) ClaimFrame(ctx context.Context, h *proto.Header) (*ring.Claim, error) {
-	if w.closed {
+	if w.over {
 		return nil, w.errClosed()
 	}
 	return w.ring.ClaimFrame(ctx, h)
@@ -56,7 +56,7 @@ func (w *Writer) ClaimFrame(ctx context.Context, h *proto.Header) (*ring.Claim, 
 
 // ClaimGroup is ClaimFrame for several frames that appear together.
 func (w *Writer) ClaimGroup(ctx context.Context, hs []proto.Header) (*ring.Group, error) {
-	if w.closed {
+	if w.over {
 		return nil, w.errClosed()
 	}
 	return w.ring.ClaimGroup(ctx, hs)
@@ -69,7 +69,8 @@ func (w *Writer) Publish(ctx context.Context, a nd.Array) error {
 	if err != nil {
 		return err
 	}
-	if _, err := a.Copy(c.Payload()); err != nil {
+	err = Guard(func() error { _, err := a.Copy(c.Payload()); return err }, w)
+	if err != nil {
 		c.Abort()
 		return fmt.Errorf("publish: %w", err)
 	}
@@ -94,34 +95,49 @@ func (w *Writer) Position() uint64 { return w.ring.Position() }
 // Epoch counts the lives of this ring's writers, from 1.
 func (w *Writer) Epoch() uint64 { return w.ring.Epoch() }
 
-// State is a snapshot of the ring's counters; the zero value after Close.
-func (w *Writer) State() ring.State {
-	w.mu.RLock()
-	defer w.mu.RUnlock()
-	if w.closed {
+// State is a snapshot of the ring's counters; the zero value after Close, and when
+// the ring's memory is lost.
+func (w *Writer) State() (state ring.State) {
+	if w.look(func() { state = w.store.segment.State() }) != nil {
 		return ring.State{}
 	}
-	return w.store.segment.State()
+	return state
 }
 
-// Readers describes the occupied reader slots; none after Close.
-func (w *Writer) Readers() []ReaderInfo {
-	w.mu.RLock()
-	defer w.mu.RUnlock()
-	if w.closed {
+// Readers describes the occupied reader slots; none after Close, and when the ring's
+// memory is lost.
+func (w *Writer) Readers() (all []ReaderInfo) {
+	if w.look(func() { all = readersOf(w.store.table, w.ring.Position()) }) != nil {
 		return nil
 	}
-	return readersOf(w.store.table, w.ring.Position())
+	return all
 }
 
 // Blocked says for whom the writer waits, if it waits at all.
-func (w *Writer) Blocked() (Blocked, bool) {
-	w.mu.RLock()
-	defer w.mu.RUnlock()
-	if w.closed {
+func (w *Writer) Blocked() (b Blocked, blocked bool) {
+	if w.look(func() { b, blocked = blockedOf(w.store.segment.State(), w.store.table) }) != nil {
 		return Blocked{}, false
 	}
-	return blockedOf(w.store.segment.State(), w.store.table)
+	return b, blocked
+}
+
+// look runs f, which reads the ring's memory, unless that is unmapped.
+func (w *Writer) look(f func()) error {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.over {
+		return w.errClosed()
+	}
+	return Guard(func() error { f(); return nil }, w)
+}
+
+// Holds reports whether address lies in the ring's memory; see Guard.
+func (w *Writer) Holds(address uintptr) bool { return w.store.Holds(address) }
+
+func (w *Writer) closed() bool {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	return w.over
 }
 
 // onEvict passes an eviction decided at the gate on to the control plane.
@@ -135,12 +151,17 @@ func (w *Writer) onEvict(slot int, generation uint32, code proto.Code) {
 //
 // When ctx ends first, the files are removed all the same, and the error wraps
 // that of ctx: readers that are attached still get every frame, others find the
-// ring gone. Claims must not be used after Close. Close is idempotent.
+// ring gone. A ring whose memory was lost does not end: the error wraps
+// ErrSegmentLost, its readers get that or ErrWriterLost, and its files are removed.
+// Claims must not be used after Close. Close is idempotent.
 func (w *Writer) Close(ctx context.Context) error {
-	if w.closed {
+	if w.over {
 		return nil
 	}
 	w.ring.Finish()
+	if err := w.ring.Err(); err != nil {
+		return errors.Join(fmt.Errorf("close ring %q: %w", w.name, err), w.tearDown(true))
+	}
 	final := w.ring.Position()
 	w.server.loop.post(func() { w.server.finish(final) })
 	w.sayWhom(final)
@@ -154,7 +175,7 @@ func (w *Writer) Close(ctx context.Context) error {
 // Leave gives the ring up without ending it, as a death would: its files stay, its
 // readers wait for another writer. Claims must not be used after Leave.
 func (w *Writer) Leave() error {
-	if w.closed {
+	if w.over {
 		return nil
 	}
 	return w.tearDown(false)
@@ -177,7 +198,7 @@ func (w *Writer) sayWhom(final uint64) {
 func (w *Writer) tearDown(ended bool) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.closed = true
+	w.over = true
 	var err error
 	if ended {
 		err = removeRing(w.dir, w.name)

@@ -140,7 +140,7 @@ func (w *Writer) reserve(ctx context.Context, size uint64) (uint64, error) {
 	if w.finished {
 		return 0, fmt.Errorf("claim: %w", ErrFinished)
 	}
-	if err := w.abandoned(); err != nil {
+	if err := w.Err(); err != nil {
 		return 0, fmt.Errorf("claim: %w", err)
 	}
 	at := w.pos

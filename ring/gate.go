@@ -203,6 +203,9 @@ func (w *Writer) awaitGate(ctx context.Context, wanted uint64) (uint64, error) {
 			return gate, nil
 		}
 		w.evictStuck(wanted)
+		// A hole punched into the segment may have taken the tail along, by which a
+		// reader sees that the frame it waits for is gone.
+		storeRelease(w.seg.words.word(proto.WrTail), w.pos)
 	}
 }
 
@@ -233,7 +236,7 @@ func (w *Writer) parkAtGate(ctx context.Context, wanted uint64) (uint64, error) 
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	if err := w.abandoned(); err != nil {
+	if err := w.Err(); err != nil {
 		return 0, err
 	}
 	word := w.table.headWord(proto.TbWriterParked)
@@ -314,7 +317,7 @@ func (w *Writer) Drain(ctx context.Context) error {
 	policy := w.policy
 	w.policy = proto.PolicyBlock
 	defer func() { w.policy = policy }()
-	if err := w.abandoned(); err != nil {
+	if err := w.Err(); err != nil {
 		return fmt.Errorf("drain: %w", err)
 	}
 	return w.guarded(func() error {

@@ -24,8 +24,7 @@ var (
 	_ Region = (*Table)(nil)
 )
 
-// Guard runs run. A fault in one of regions on the way becomes an error that wraps
-// ErrSegmentLost; any other panic goes on. Locks that run took and does not release
+// Guard runs run. A fault in one of regions on the way becomes a *LostError; any other panic goes on. Locks that run took and does not release
 // by a deferred call stay locked, and goroutines that it starts are not guarded.
 func Guard(run func() error, regions ...Region) (err error) {
 	done := false
@@ -55,11 +54,24 @@ func Lost(reason any, before bool, regions ...Region) error {
 	}
 	for _, r := range regions {
 		if r.Holds(fault.Addr()) {
-			return fmt.Errorf("fault at address %#x: another process cut the ring's file short, or its file system is full: %w", fault.Addr(), ErrSegmentLost)
+			return &LostError{Address: fault.Addr()}
 		}
 	}
 	panic(reason)
 }
+
+// LostError says where lost memory was touched.
+type LostError struct {
+	Address uintptr
+}
+
+// Error names the address and what may have happened.
+func (e *LostError) Error() string {
+	return fmt.Sprintf("fault at address %#x: another process cut the ring's file short, or its file system is full: %v", e.Address, ErrSegmentLost)
+}
+
+// Unwrap returns ErrSegmentLost.
+func (e *LostError) Unwrap() error { return ErrSegmentLost }
 
 // guarded is Guard for what the writer's goroutine does now and then. A loss is
 // final.
@@ -100,8 +112,9 @@ func (w *Writer) Abandon(err error) {
 	}
 }
 
-// abandoned is why the writer cannot go on, or nil.
-func (w *Writer) abandoned() error {
+// Err is why the writer cannot go on: its memory is lost, or it was abandoned. It is
+// nil while it can, and safe for concurrent use.
+func (w *Writer) Err() error {
 	if err := w.lost.Load(); err != nil {
 		return *err
 	}

@@ -171,3 +171,32 @@ func TestHostileParkedWords(t *testing.T) {
 		take(t, p.r, 40, i)
 	}
 }
+
+// Check that a writer that waits for a reader tells it, by the tail, that the frame
+// it waits for was there, although frame and tail were zeroed.
+func TestTailStoredWhileBlocked(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var p *pair
+	naps := 0
+	p = newRing(t, proto.NewIdentity("x", smallBytes), ring.WriterConfig{Sleeper: sleeps(func() {
+		if naps++; naps > 1 {
+			cancel()
+			return
+		}
+		setWriterWord(p.mem, proto.WrTail, 0)
+		le.PutUint64(p.at(64), 0)
+	})})
+	r := p.attach(t, 0)
+	p.put(t, 40, 0)
+	take(t, r, 40, 0)
+	var err error
+	for err == nil {
+		var c *ring.Claim
+		if c, err = p.w.Claim(ctx, proto.U8, 40); err == nil {
+			c.Commit()
+		}
+	}
+	wantErr(t, err, context.Canceled)
+	_, err = r.Next(ctx)
+	wantErr(t, err, ring.ErrCorrupt)
+}

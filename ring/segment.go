@@ -15,6 +15,7 @@ type Segment struct {
 	data     memory
 	capacity uint64
 	mask     uint64
+	kept     any
 }
 
 // Format makes mem, which is zeroed and id.SegmentBytes() long, a segment without
@@ -69,6 +70,10 @@ func newSegment(mem []byte, id proto.Identity) (*Segment, error) {
 	}
 	return &Segment{id: id, words: words, data: data, capacity: id.Capacity, mask: id.Capacity - 1}, nil
 }
+
+// Keep lets x live as long as the segment, and every frame and claim of it, is
+// referred to. It is for whoever made the segment, before others use it.
+func (s *Segment) Keep(x any) { s.kept = x }
 
 // Holds reports whether address lies in what the writer stores to: its words and
 // the frames.

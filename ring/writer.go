@@ -165,8 +165,8 @@ func (w *Writer) passMark(first uint64) {
 }
 
 // Finish ends the ring at the last committed frame: the final position is stored
-// and every reader woken. An open claim is aborted. Finish is idempotent. Drain tells
-// if the ring's memory was lost meanwhile.
+// and every reader woken. An open claim is aborted. Finish is idempotent. A
+// ring whose memory is lost does not end; Err tells.
 func (w *Writer) Finish() {
 	if w.finished {
 		return
@@ -174,6 +174,9 @@ func (w *Writer) Finish() {
 	w.open, w.finished = openNone, true
 	w.lim = w.pos
 	w.setRoom() // the next claim takes the slow path and fails there
+	if w.Err() != nil {
+		return
+	}
 	done := false
 	defer w.leave(&done, debug.SetPanicOnFault(true))
 	w.storeTail()
