@@ -29,6 +29,7 @@
 //	readers   named, unnamed and lossy        the writer
 //	all       everybody but one named reader  is stopped and cut off like the others
 //	gate      readers that hold up the ring   the writer; the time is taken until it goes on
+//	laps      an observer                     the writer, which waits for nobody; two observers
 //	stage     writer, stage, a reader of      another reader of the results: each frame of the
 //	          the results                     first ring once, each DELTA the difference it says
 //	bridge    bridge, stage, TCP clients      a client: each connection brings the results of

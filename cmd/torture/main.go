@@ -36,6 +36,7 @@ func run(args []string) error {
 	flags.DurationVar(&l.Duration, "duration", time.Minute, "how long harm is done")
 	flags.IntVar(&l.Kills, "kills", 0, "end earlier when so many writers and so many readers were killed")
 	flags.Uint64Var(&l.Seed, "seed", rand.Uint64(), "of all that is drawn")
+	flags.DurationVar(&l.Stuck, "stuck", lab.DefaultStuck, "how long a room may stand still")
 	flags.StringVar(&l.Program, "ndring", "", "path of ndring, for the rooms with stages and bridges")
 	flags.BoolVar(&l.Verbose, "v", false, "tell what the control planes did in rooms that were given up")
 	flags.BoolVar(&l.Soak, "soak", false, "judge memory and descriptors of the processes that live through it")
@@ -64,7 +65,7 @@ func chosen(rooms string, ndring bool) []string {
 	case rooms != "":
 		return strings.Split(rooms, ",")
 	case ndring:
-		return []string{"writers", "writers", "readers", "all", "gate", "stage", "bridge"}
+		return []string{"writers", "writers", "readers", "all", "gate", "laps", "stage", "bridge"}
 	}
-	return []string{"writers", "writers", "readers", "all", "gate"}
+	return []string{"writers", "writers", "readers", "all", "gate", "laps"}
 }

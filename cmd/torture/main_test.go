@@ -42,7 +42,7 @@ func program(t *testing.T) string {
 func TestLaboratory(t *testing.T) {
 	l := &lab.Lab{
 		Seed: rand.Uint64(), Duration: shortRun, Verbose: true, Progress: t.Output(),
-		Rooms: []string{"writers", "readers", "all", "gate", "stage", "bridge"}, Program: program(t),
+		Rooms: []string{"writers", "readers", "all", "gate", "laps", "stage", "bridge"}, Program: program(t),
 	}
 	report, err := l.Run(t.Context().Done())
 	if err != nil {

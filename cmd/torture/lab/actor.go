@@ -30,7 +30,7 @@ type actor struct {
 	schedule schedule
 	spared   bool // never killed
 	holds    bool // holds the ring up until it is killed
-	lossless bool
+	goesOn   bool // a room in which nobody of this sort gets a frame is stuck
 	promise  history.Promise
 
 	page   *page.Page

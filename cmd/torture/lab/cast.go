@@ -19,6 +19,7 @@ func builders() map[string]func(*room) {
 		"readers": buildReaders,
 		"all":     buildAll,
 		"gate":    buildGate,
+		"laps":    buildLaps,
 		"calm":    buildCalm,
 		"restart": buildRestart,
 		"stage":   buildStage,
@@ -98,6 +99,15 @@ func buildGate(r *room) {
 	}
 }
 
+// buildLaps is a room in which the writer waits for nobody and laps its observers.
+func buildLaps(r *room) {
+	r.addWriter((&actor{name: "writer", part: role.Part{Capacity: smallRing, FreeRun: true, Wide: true}}).spare())
+	for _, a := range []*actor{reader("looks", history.Lossy).spare(), reader("stumbles", history.Lossy).spare().harmed(), reader("dies", history.Lossy)} {
+		r.addReader(a)
+		a.goesOn = true
+	}
+}
+
 const (
 	calmPace  = 2 * time.Second      // between harms
 	calmPause = 2 * time.Millisecond // between writes
@@ -163,7 +173,7 @@ func buildBridge(r *room) {
 		a.schedule.pace = bridgePace
 	}
 	for _, name := range []string{"stays", "comes", "goes"} {
-		a := &actor{name: name, promise: history.Remote, part: role.Part{Role: role.Client, Address: address}, lossless: true}
+		a := &actor{name: name, promise: history.Remote, part: role.Part{Role: role.Client, Address: address}, goesOn: true}
 		a.spared = name == "stays"
 		r.add(a)
 		a.judge = history.NewReader(a.name, a.promise)

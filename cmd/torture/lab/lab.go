@@ -19,8 +19,9 @@ type Lab struct {
 	Duration time.Duration
 	Kills    int // of writers and of readers each, after which it ends; 0 = Duration alone
 	Rooms    []string
-	Program  string // path of ndring; "" leaves out the rooms that need it
-	Soak     bool   // sample what the processes take that live through it, and judge that
+	Program  string        // path of ndring; "" leaves out the rooms that need it
+	Stuck    time.Duration // how long a room may stand still; 0 = DefaultStuck
+	Soak     bool          // sample what the processes take that live through it, and judge that
 	Progress io.Writer
 	Verbose  bool // the actors log what their control planes do; the end of it is told of rooms given up
 
@@ -33,10 +34,16 @@ type Lab struct {
 	enduring []*endurance
 }
 
+// DefaultStuck is how long a room may stand still before it counts as stuck.
+const DefaultStuck = time.Minute
+
 // Run does harm for the time given, ends all rings and returns what was found.
 func (l *Lab) Run(done <-chan struct{}) (*Report, error) {
 	before := l.census()
 	defer l.clear()
+	if l.Stuck == 0 {
+		l.Stuck = DefaultStuck
+	}
 	if err := l.furnish(); err != nil {
 		return nil, err
 	}
@@ -137,7 +144,7 @@ func (l *Lab) census() [2]int {
 // residue is what the laboratory itself has more of than before, and processes.
 func (l *Lab) residue(before [2]int) []history.Fault {
 	after := l.census()
-	for end := time.Now().Add(stuckAfter); after[0] > before[0]+pollerFDs || after[1] > before[1]; after = l.census() {
+	for end := time.Now().Add(DefaultStuck); after[0] > before[0]+pollerFDs || after[1] > before[1]; after = l.census() {
 		if time.Now().After(end) {
 			break
 		}

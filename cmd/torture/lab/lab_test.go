@@ -64,7 +64,7 @@ func count(b bool) int {
 // ward is a room that runs until the test says done, and what it found.
 func ward(t *testing.T, build func(*room)) (r *room, leave func() []history.Fault) {
 	t.Helper()
-	l := &Lab{Seed: 1}
+	l := &Lab{Seed: 1, Stuck: DefaultStuck}
 	var err error
 	if l.null, err = os.OpenFile(os.DevNull, os.O_RDWR, 0); err != nil {
 		t.Fatal(err)
@@ -98,7 +98,7 @@ func quiet(r *room) {
 
 func (r *room) await(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	for end := time.Now().Add(stuckAfter); !condition(); time.Sleep(tick) {
+	for end := time.Now().Add(DefaultStuck); !condition(); time.Sleep(tick) {
 		if time.Now().After(end) {
 			t.Fatalf("%s did not come about; %s", what, r.describe())
 		}

@@ -42,7 +42,6 @@ const (
 	ringName   = "x"
 	endGrace   = 100 * time.Millisecond // of writers, for readers of the life before
 	keep       = time.Hour              // of named readers: longer than any run
-	stuckAfter = 60 * time.Second       // without a frame for any lossless reader
 	drainEvery = 5 * time.Millisecond
 )
 
@@ -75,7 +74,7 @@ func (r *room) addWriter(a *actor) {
 }
 
 func (r *room) addReader(a *actor) {
-	a.lossless = a.promise != history.Lossy
+	a.goesOn = a.promise != history.Lossy
 	a.part.Role, a.part.Stream = role.Reader, a.part.Stream || a.promise == history.NamedStream
 	switch a.promise {
 	case history.Named, history.NamedStream:
@@ -217,14 +216,14 @@ func (r *room) watch(quiet <-chan struct{}) {
 		sum := uint64(0)
 		for _, a := range r.cast {
 			a.drain(false)
-			if a.lossless {
+			if a.goesOn {
 				sum += a.page.Beat()
 			}
 		}
 		if sum != last {
 			last, since = sum, time.Now()
 		}
-		if time.Since(since) > stuckAfter && !r.aborted.Load() {
+		if time.Since(since) > r.lab.Stuck && !r.aborted.Load() {
 			r.fault(history.Stuck, r.describe())
 			r.abort(errors.New("nothing moves"))
 		}
@@ -239,7 +238,7 @@ func (r *room) fault(sort history.Sort, text string) {
 
 // describe says where everybody is, for a room that is stuck.
 func (r *room) describe() string {
-	text := "no lossless reader got a frame for " + stuckAfter.String()
+	text := "nobody got a frame for " + r.lab.Stuck.String()
 	for _, a := range r.cast {
 		text += fmt.Sprintf("\n  %s, life %d: %v, %d frames", a.name, a.life, a.page.State(), a.page.Beat())
 	}

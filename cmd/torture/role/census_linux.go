@@ -42,7 +42,7 @@ func descriptors() int {
 }
 
 // settleTime is how long goroutines that were told to end may take.
-const settleTime = 10 * time.Second
+const settleTime = 3 * time.Second
 
 // compare writes down what there is more of than before.
 func compare(pg *page.Page, life uint32, before census) {

@@ -26,15 +26,18 @@ type draw struct {
 	*rand.Rand
 	largest int  // items
 	plain   bool // neither groups nor ends of streams
+	wide    bool // one in eight is large
 	sizes   []int
 }
 
 func newDraw(p *Part) *draw {
-	return &draw{Rand: rand.New(rand.NewPCG(p.Seed, uint64(p.Life))), largest: int(p.Capacity / 8 / 8), plain: p.Plain}
+	return &draw{Rand: rand.New(rand.NewPCG(p.Seed, uint64(p.Life))), largest: int(p.Capacity / 8 / 8), plain: p.Plain, wide: p.Wide}
 }
 
 func (d *draw) next() int {
 	switch n := d.IntN(100); {
+	case d.wide && n%8 == 0:
+		return drawLarge
 	case n < 60:
 		return drawSmall
 	case n < 75:

@@ -41,6 +41,8 @@ type Part struct {
 	Keep     time.Duration // reader, named
 	Evict    time.Duration // reader
 	Batches  bool          // reader
+	FreeRun  bool          // writer: waits for nobody
+	Wide     bool          // writer: one frame in eight is large
 	Plain    bool          // writer: data frames of no stream only, for a stage
 	Results  bool          // reader, of what a stage wrote
 	Address  string        // client

@@ -35,7 +35,7 @@ type writer struct {
 // write writes frames until it is told to end, and ends the ring.
 func write(ctx context.Context, pg *page.Page, p *Part) error {
 	pg.Enter(page.Recovering)
-	w, err := ipc.Listen(ctx, p.Ring, ipc.WriterConfig{Dir: p.Dir, Capacity: p.Capacity, Grace: p.Grace, Logger: p.logger()})
+	w, err := ipc.Listen(ctx, p.Ring, ipc.WriterConfig{Dir: p.Dir, Capacity: p.Capacity, Grace: p.Grace, FreeRun: p.FreeRun, Logger: p.logger()})
 	if err != nil {
 		return err
 	}
