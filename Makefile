@@ -14,6 +14,12 @@ TESTFLAGS  ?=
 TIMEOUT    ?= 5m
 # Go duration for each fuzz target
 FUZZTIME   ?= 5s
+NIGHTLY    ?= 20m
+# How long soak-ring goes on: frames, sleeps, cycles, histories
+LOSSY      ?= 1e9
+PARKS      ?= 1e7
+EVICTIONS  ?= 2e3
+HISTORIES  ?= 1e5
 # How long the crash laboratory does harm
 DURATION   ?= 60s
 # Passed to ndring bench, e.g. make bench ARGS=--json
@@ -132,8 +138,21 @@ soak: build ## little load and seldom harm for DURATION: memory and descriptors 
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/torture ./cmd/torture
 	bin/torture -soak -rooms calm,restart -duration $(DURATION) $(ARGS)
 
-# nightly-fuzz stands here as soon as
-# the command it calls exists: .PHONY, need-go or build before it, one ## line.
+# The long forms of tests that make test runs for a moment; counts like 1e9 will do.
+.PHONY: soak-ring
+soak-ring: need-go ## LOSSY frames past an observer, PARKS wake-ups, EVICTIONS, HISTORIES against the model
+	NDRING_LOSSY_FRAMES=$(LOSSY) NDRING_PARKS=$(PARKS) NDRING_HISTORIES=$(HISTORIES) $(GO) test -count 1 -timeout 0 -v \
+	  -run '^(TestLossyObserverIsNeverTorn|TestPingPongOfSleepers|TestAgainstModel)$$' ./ring
+	NDRING_EVICTIONS=$(EVICTIONS) NDRING_PROCESS_PARKS=$(PARKS) $(GO) test -count 1 -timeout 0 -v \
+	  -run '^(TestStopEvictResume|TestSleepersOfTwoProcesses)$$' ./ipc
+
+.PHONY: mutants
+mutants: need-go ## take each fence, check, bound and swap out of ring: a test must fail
+	NDRING_MUTANTS=1 $(GO) test -count 1 -timeout 0 -v -run '^TestMutants' ./ring
+
+.PHONY: nightly-fuzz
+nightly-fuzz: need-go ## every fuzz target, NIGHTLY each; says how many executions
+	@.ci/fuzz $(NIGHTLY)
 
 ##@ Other
 .PHONY: help

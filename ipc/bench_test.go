@@ -136,6 +136,7 @@ func roleEcho(args []string) error {
 		}
 		c.Commit()
 	}
+	fmt.Println("rescues", r.Rescues())
 	if err := r.Close(); err != nil {
 		return err
 	}

@@ -93,14 +93,7 @@ func readOwn(t *testing.T, r *Reader, n int) {
 // touches a cursor that is not its own nor takes a torn frame for a whole one. Long
 // form: the number of cycles in NDRING_EVICTIONS.
 func TestStopEvictResume(t *testing.T) {
-	cycles := 20
-	if text := os.Getenv("NDRING_EVICTIONS"); text != "" {
-		n, err := strconv.ParseFloat(text, 64)
-		if err != nil || n < 1 || n > 1e9 {
-			t.Fatalf("NDRING_EVICTIONS is %q, want a count such as 2e3", text)
-		}
-		cycles = int(n)
-	}
+	cycles := soak(t, "NDRING_EVICTIONS", 10)
 	dir := testDir(t)
 	w := listen(t, "x", WriterConfig{Dir: dir, Capacity: proto.MinCapacityBytes, Slots: 8})
 	honest := dial(t, "x", ReaderConfig{Dir: dir})
@@ -172,4 +165,58 @@ func evictedSlots(w *Writer) []int {
 		}
 	}
 	return slots
+}
+
+// soak is how many rounds a test makes that has a long form: usual, unless the variable
+// says otherwise.
+func soak(t *testing.T, variable string, usual int) int {
+	t.Helper()
+	text := os.Getenv(variable)
+	if text == "" {
+		return usual
+	}
+	n, err := strconv.ParseFloat(text, 64) // 1e9 is a count, too
+	if err != nil || n < 1 || n > 1<<53 {
+		t.Fatalf("%s is %q, want a count such as 2e3", variable, text)
+	}
+	return int(n)
+}
+
+// Check that two processes that never spin wake each other for every frame of a
+// ping-pong, and that no sleep is ended by its safety interval. Long form: the number
+// of frames in NDRING_PROCESS_PARKS.
+func TestSleepersOfTwoProcesses(t *testing.T) {
+	trips := soak(t, "NDRING_PROCESS_PARKS", 4000) / 2
+	dir := testDir(t)
+	w := listen(t, "there", WriterConfig{Dir: dir, Spin: -1})
+	echo := spawn(t, "echo", "-dir", dir, "-spin", "-1ns")
+	r := dial(t, "back", ReaderConfig{Dir: dir, Spin: -1})
+	begin := time.Now()
+	for n := range uint64(trips) {
+		c, err := w.Claim(t.Context(), proto.F64, 5)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Commit()
+		f, err := r.Next(t.Context())
+		if err != nil || f.Number() != n {
+			t.Fatalf("frame %d: %v, %v", n, f, err)
+		}
+		if err := r.Release(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	took := time.Since(begin).Round(time.Millisecond)
+	if err := w.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	rescues := echo.expect("rescues")
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	echo.wait()
+	if rescues != "0" || r.Rescues() != 0 {
+		t.Fatalf("%s and %d waits ended by their safety interval though a frame was there", rescues, r.Rescues())
+	}
+	t.Logf("%d frames between two processes that sleep, 0 rescues, in %v", 2*trips, took)
 }
