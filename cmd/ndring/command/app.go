@@ -12,6 +12,7 @@ import (
 	"io"
 	"os/signal"
 
+	"github.com/ndring/ndring/proto"
 	"github.com/urfave/cli/v2"
 )
 
@@ -34,6 +35,7 @@ func usagef(format string, args ...any) error {
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), endSignals()...)
 	defer stop()
+	survivePipes()
 	app := newApp(stdin, stdout, stderr)
 	ordered, err := flagsFirst(app.Commands, args)
 	if err == nil {
@@ -45,8 +47,9 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	fmt.Fprintf(stderr, "ndring: %v\n", err)
 	var usage usageError
 	var check checkError
+	var helpless cli.ExitCoder // of the help command, for what it does not know
 	switch {
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.As(err, &helpless), errors.Is(err, proto.ErrName):
 		return exitUsage
 	case errors.As(err, &check):
 		return check.code

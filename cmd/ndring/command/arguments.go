@@ -3,16 +3,20 @@ package command
 import (
 	"strings"
 
+	"github.com/ndring/ndring/proto"
 	"github.com/urfave/cli/v2"
 )
 
 // flagsFirst moves the flags of a subcommand before its positional arguments, so
 // that both "ndring consume x --count 3" and "ndring consume --count 3 x" work:
 // the library stops looking for flags at the first argument and would drop the
-// rest silently. "--" ends the flags; what follows stays where it is.
+// rest silently. "--" ends the flags; what follows is none of them.
 func flagsFirst(commands []*cli.Command, args []string) ([]string, error) {
 	if len(args) < 2 {
 		return args, nil
+	}
+	if args[1] == "--version" {
+		return append([]string{args[0], "version"}, args[2:]...), nil
 	}
 	cmd := find(commands, args[1])
 	if cmd == nil || cmd.SkipFlagParsing {
@@ -22,7 +26,7 @@ func flagsFirst(commands []*cli.Command, args []string) ([]string, error) {
 	for i := 2; i < len(args); i++ {
 		arg := args[i]
 		if arg == "--" {
-			rest = append(rest, args[i:]...)
+			flags, rest = append(flags, arg), append(rest, args[i+1:]...)
 			break
 		}
 		if len(arg) < 2 || arg[0] != '-' || isNumber(arg) {
@@ -81,4 +85,14 @@ func ringName(c *cli.Context) (string, error) {
 		return "", usagef("%s: name the ring, as in 'ndring %s x'", c.Command.Name, c.Command.Name)
 	}
 	return "", usagef("%s: one ring name expected, got %q", c.Command.Name, c.Args().Slice())
+}
+
+// checkNames refuses what can be no ring's name before anything is waited for.
+func checkNames(names ...string) error {
+	for _, name := range names {
+		if err := proto.CheckName(name); err != nil {
+			return usageError{err}
+		}
+	}
+	return nil
 }

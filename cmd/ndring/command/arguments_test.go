@@ -51,9 +51,10 @@ func checkFlag(t *testing.T, all []*cli.Command, cmd *cli.Command, f cli.Flag, n
 func TestFlagsFirstEdges(t *testing.T) {
 	all := commands()
 	for text, want := range map[string]string{
-		"ndring consume x -- --verify":    "ndring consume x -- --verify",
+		"ndring consume x -- --verify":    "ndring consume -- x --verify",
 		"ndring consume -5 --verify":      "ndring consume --verify -5",
 		"ndring":                          "ndring",
+		"ndring --version --json":         "ndring version --json",
 		"ndring nothing x --flag":         "ndring nothing x --flag",
 		"ndring help consume":             "ndring help consume",
 		"ndring __complete x --verify":    "ndring __complete x --verify",

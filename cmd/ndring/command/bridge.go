@@ -80,8 +80,9 @@ func bridgeConfig(c *cli.Context) (bridge.Config, error) {
 			return cfg, usagef("--no-delta: clients of the bridge expect DELTA; leave it out")
 		}
 		cfg.Kernel = k
+		return cfg, nil
 	}
-	return cfg, nil
+	return cfg, checkNames(c.String("to"), c.String("from"))
 }
 
 // bridgeBounds sets what one client may take of the bridge.
@@ -89,6 +90,9 @@ func bridgeBounds(c *cli.Context, cfg *bridge.Config) (err error) {
 	if text := c.String("limit"); text != "" {
 		if cfg.LimitBytes, err = quantity.ParseBytes(text); err != nil {
 			return usagef("--limit: %w", err)
+		}
+		if least := uint64(proto.F64.Size()); cfg.LimitBytes < least {
+			return usagef("--limit %s: the shortest chunk has %d bytes", text, least)
 		}
 	}
 	if cfg.MemoryBytes, err = quantity.ParseBytes(c.String("client-memory")); err != nil || cfg.MemoryBytes == 0 {

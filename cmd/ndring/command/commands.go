@@ -20,7 +20,9 @@ func commands() []*cli.Command {
 		completeCommand(),
 	}
 	for _, c := range all {
-		c.OnUsageError = func(_ *cli.Context, err error, _ bool) error { return usageError{err} }
+		c.OnUsageError = func(ctx *cli.Context, err error, _ bool) error {
+			return usagef("%w; see 'ndring help %s'", err, ctx.Command.Name)
+		}
 	}
 	return all
 }

@@ -65,8 +65,8 @@ func readerConfig(c *cli.Context) (ipc.ReaderConfig, error) {
 		return cfg, usagef("--wake %q; use park or stream", wake)
 	}
 	if cfg.Name != "" {
-		if err := proto.CheckName(cfg.Name); err != nil {
-			return cfg, usagef("--name: %w", err)
+		if err := checkNames(cfg.Name); err != nil {
+			return cfg, err
 		}
 	}
 	if cfg.Keep < 0 || cfg.EvictAfter < 0 {

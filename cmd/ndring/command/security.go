@@ -3,6 +3,7 @@ package command
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"os"
 
@@ -42,8 +43,12 @@ func security(c *cli.Context, cfg *bridge.Config) error {
 		}
 		cfg.TLS.ClientAuth, cfg.TLS.ClientCAs = tls.RequireAndVerifyClientCert, pool
 	}
-	if err := bridge.CheckAddress(c.String("listen"), cfg.TLS, c.Bool("insecure")); err != nil {
+	err := bridge.CheckAddress(c.String("listen"), cfg.TLS, c.Bool("insecure"))
+	switch {
+	case errors.Is(err, bridge.ErrAddress):
 		return usagef("%w; the flags are --tls-cert, --tls-key and --tls-client-ca, or --insecure", err)
+	case err != nil:
+		return usagef("%w; give host and port, as in --listen 127.0.0.1:5000", err)
 	}
 	return nil
 }

@@ -38,6 +38,9 @@ func runStage(c *cli.Context) error {
 	if c.String("in") == "" || c.String("out") == "" {
 		return usagef("stage: name the rings, as in 'ndring stage --in x --out y --kernel arcsec'")
 	}
+	if err := checkNames(append(plainNames(c.String("in")), c.String("out"))...); err != nil {
+		return err
+	}
 	st, k, err := step(c)
 	if err != nil {
 		return stopped(c, err)

@@ -71,6 +71,14 @@ func stageReader(c *cli.Context) (ipc.ReaderConfig, error) {
 	default:
 		return cfg, usagef("--wake %q; use park or stream", wake)
 	}
+	if cfg.Name != "" {
+		if err := checkNames(cfg.Name); err != nil {
+			return cfg, err
+		}
+	}
+	if cfg.Keep < 0 {
+		return cfg, usagef("--keep %v; give a time from 0 up", cfg.Keep)
+	}
 	if cfg.Keep > 0 && cfg.Name == "" {
 		return cfg, usagef("--keep needs --name: only a named reader can come back")
 	}
@@ -83,13 +91,16 @@ func closeInputs(inputs []*ipc.Reader) {
 	}
 }
 
+// patternRunes make a name of --in a pattern.
+const patternRunes = "*?["
+
 // inputNames resolves --in. Patterns match the rings that exist; until one does,
 // it waits.
 func inputNames(c *cli.Context) ([]string, error) {
 	var names []string
 	for _, part := range strings.Split(c.String("in"), ",") {
 		part = strings.TrimSpace(part)
-		if !strings.ContainsAny(part, "*?[") {
+		if !strings.ContainsAny(part, patternRunes) {
 			names = append(names, part)
 			continue
 		}
@@ -105,6 +116,17 @@ func inputNames(c *cli.Context) ([]string, error) {
 		return nil, usagef("ring %s is both input and output", c.String("out"))
 	}
 	return names, nil
+}
+
+// plainNames are the names in a list, without the patterns.
+func plainNames(list string) []string {
+	var names []string
+	for _, part := range strings.Split(list, ",") {
+		if !strings.ContainsAny(part, patternRunes) {
+			names = append(names, strings.TrimSpace(part))
+		}
+	}
+	return names
 }
 
 func matches(c *cli.Context, pattern string) ([]string, error) {

@@ -21,6 +21,9 @@ type arrays struct {
 }
 
 func openNPY(ctx context.Context, file string) (Feed, error) {
+	if file == "" {
+		return nil, fmt.Errorf("source npy: name a file, as in npy:frames.npy: %w", ErrSource)
+	}
 	a, err := ReadNPY(ctx, file)
 	if err != nil {
 		return nil, fmt.Errorf("source: %w", err)
