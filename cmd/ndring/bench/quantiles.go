@@ -10,6 +10,10 @@ import (
 // longestNs bounds what a histogram holds; a longer time counts as this one.
 const longestNs = 60_000_000_000
 
+// partsOfNs is the unit the histogram counts in: 1 ns would be a coarse step between
+// times of less than 100 ns.
+const partsOfNs = 16
+
 // Quantiles are those of a latency, in nanoseconds.
 type Quantiles struct {
 	P50, P99, P999 float64
@@ -18,18 +22,17 @@ type Quantiles struct {
 // NewQuantiles computes the quantiles of times in nanoseconds through an HDR
 // histogram of three significant digits. Of no times at all they are zero.
 func NewQuantiles(timesNs []float64) (Quantiles, error) {
-	h := hdrhistogram.New(1, longestNs, 3)
+	h := hdrhistogram.New(1, longestNs*partsOfNs, 3)
 	for _, t := range timesNs {
-		ns := min(max(int64(math.Round(t)), 1), longestNs)
-		if err := h.RecordValue(ns); err != nil {
-			return Quantiles{}, fmt.Errorf("record a time of %d ns: %w", ns, err)
+		parts := max(int64(math.Round(min(t, longestNs)*partsOfNs)), 1)
+		if err := h.RecordValue(parts); err != nil {
+			return Quantiles{}, fmt.Errorf("record a time of %v ns: %w", t, err)
 		}
 	}
-	return Quantiles{
-		P50:  float64(h.ValueAtQuantile(50)),
-		P99:  float64(h.ValueAtQuantile(99)),
-		P999: float64(h.ValueAtQuantile(99.9)),
-	}, nil
+	quantile := func(percent float64) float64 {
+		return float64(h.ValueAtQuantile(percent)) / partsOfNs
+	}
+	return Quantiles{P50: quantile(50), P99: quantile(99), P999: quantile(99.9)}, nil
 }
 
 // Samples names the three quantiles of a figure: NAME_p50, NAME_p99 and

@@ -35,7 +35,7 @@ func (s *Side) collectRoundTrips(warmUp, timed int, turn func() error) ([]float6
 	}
 	timesNs := make([]float64, timed)
 	for i := range timesNs {
-		timesNs[i] = clock.ns(readings[i+1] - readings[i])
+		timesNs[i] = clock.ns(readings[i+1]-readings[i]) + clock.spread(i)
 	}
 	return timesNs, nil
 }
