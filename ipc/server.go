@@ -85,6 +85,7 @@ func (s *server) run() error {
 		if err := turn(); err != nil {
 			return err
 		}
+		s.w.Stamp()
 	}
 	return nil
 }

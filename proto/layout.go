@@ -79,7 +79,7 @@ const (
 
 	WrTail   = 2 * SeparationBytes // u64, at most capacity/4 behind
 	WrNumber = WrTail + 8          // u64, frame number at WrTail, stored before it
-	WrTailNs = WrNumber + 8        // u64, Unix time of the last tail store
+	WrTailNs = WrNumber + 8        // u64, Unix time at which the tail was last seen to have moved
 
 	WrDropped      = 3 * SeparationBytes // u64, frames dropped by policy
 	WrBlocks       = WrDropped + 8       // u64, times the writer waited at the gate

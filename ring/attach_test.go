@@ -174,23 +174,25 @@ func TestPositionInsidePayloadIsRefused(t *testing.T) {
 }
 
 // Check that a reader that attaches between the writer's look at the cursors and its
-// store of the limit is not told later that it was evicted. The clock is read there
-// when a large group pushes the shared tail.
+// store of the limit is not told later that it was evicted. Two readers that store bad
+// cursors give the moment: the second is dismissed by the first look, when the first is
+// still well, and the first by the second look, which has counted the slots by then.
 func TestAttachWhileLimitRises(t *testing.T) {
 	var p *pair
 	var late *ring.Reader
-	armed := false
-	p = newRing(t, proto.NewIdentity("x", smallBytes), ring.WriterConfig{FreeRun: true, Sleeper: awake{}, Now: func() time.Time {
-		if armed {
-			armed = false
-			late, _ = p.attachAt(t, ring.Attach{Start: proto.StartOldest})
+	p = newRing(t, proto.NewIdentity("x", smallBytes), ring.WriterConfig{FreeRun: true, Sleeper: awake{}, OnEvict: func(i int, _ uint32, _ proto.Code) {
+		if i == 1 {
+			p.setCursor(0, 8)
+			return
 		}
-		return time.Unix(1, 0)
+		late, _ = p.attachAt(t, ring.Attach{Start: proto.StartOldest})
 	}})
 	for seed := uint64(0); p.seg.State().Tail < smallBytes/2 || p.word(smallBytes/2+64) == 0; seed++ {
 		p.put(t, 40, seed)
 	}
-	armed = true
+	p.attachAt(t, ring.Attach{Start: proto.StartLatest})
+	p.attachAt(t, ring.Attach{Start: proto.StartLatest})
+	p.setCursor(1, 8)
 	g, err := p.w.ClaimGroup(context.Background(), halfRing())
 	if late == nil {
 		t.Fatal("nobody attached")

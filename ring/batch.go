@@ -14,9 +14,8 @@ import (
 // frame. It belongs to its Writer, is valid until Commit or Abort, and is reused.
 type WriteBatch struct {
 	w     *Writer
-	at    uint64
 	count int
-	like  likeness
+	plain bool // inline frames without padding before them
 	row   row
 }
 
@@ -34,18 +33,17 @@ func (w *Writer) ClaimBatch(ctx context.Context, dt proto.DType, items, count in
 	if err != nil {
 		return nil, err
 	}
-	w.open = openBatch
 	b := &w.batch
-	b.like = w.like
-	b.at, b.count = c.at, 1
-	b.row = rowOf(c.payload, c.size)
-	if !c.plain {
+	b.plain, b.count = w.open == openPlain, 1
+	b.row = rowOf(c.payload, w.like.size)
+	w.open = openBatch
+	if !b.plain {
 		return b, nil
 	}
-	if room := w.room - c.at; room > c.size {
-		b.count = int(min(uint64(count), room/c.size))
+	if room, size := w.room-w.pos, w.like.size; room > size {
+		b.count = int(min(uint64(count), room/size))
 	}
-	prefetchWrite(w.seg.commitWord(c.at), b.count*int(c.size/proto.LineBytes))
+	prefetchWrite(w.data.commitWord(w.pos), b.count*int(w.like.size/proto.LineBytes))
 	return b, nil
 }
 
@@ -75,7 +73,7 @@ func (b *WriteBatch) Commit() {
 	if w.open != openBatch {
 		return
 	}
-	if !w.claim.plain || b.count == 1 {
+	if !b.plain {
 		w.open = openClaim
 		w.claim.Commit()
 		return
@@ -83,18 +81,21 @@ func (b *WriteBatch) Commit() {
 	w.open = openNone
 	done := false
 	defer w.leave(&done, debug.SetPanicOnFault(true))
-	end := b.at + uint64(b.count)*b.like.size
-	storePlain(w.seg.commitWord(end), 0)
+	at, size, desc := w.pos, w.like.size, w.like.desc
+	end := at + uint64(b.count)*size
+	storePlain(w.data.commitWord(end), 0)
 	for i := b.count - 1; i > 0; i-- {
-		at := b.at + uint64(i)*b.like.size
-		word := w.seg.commitWord(at)
-		frameWords(word, w.num+uint64(i), b.like.desc)
-		storePlain(word, at|uint64(proto.KindData))
+		inner := at + uint64(i)*size
+		word := w.data.commitWord(inner)
+		frameWords(word, w.num+uint64(i), desc)
+		storePlain(word, inner|uint64(proto.KindData))
 	}
-	first := w.seg.commitWord(b.at)
-	frameWords(first, w.num, b.like.desc)
-	storeRelease(first, b.at|uint64(proto.KindData)) // SYNC: commit
-	w.advance(b.at, end, uint64(b.count))
+	first := w.data.commitWord(at)
+	frameWords(first, w.num, desc)
+	w.pos = end
+	w.num += uint64(b.count)
+	storeRelease(first, at|uint64(proto.KindData)) // SYNC: commit
+	w.advanced(at)
 	done = true
 }
 

@@ -14,13 +14,14 @@ import (
 // is valid until Commit or Abort, and is reused by the next claim.
 type Claim struct {
 	w       *Writer
-	at      uint64 // where the frame starts
-	size    uint64
 	desc    uint64 // inline frames
 	payload []byte
-	head    proto.Header // extended frames
-	kind    proto.Kind
-	plain   bool // inline, no padding before it
+
+	// Of frames that are not plain.
+	at   uint64 // where the frame starts
+	size uint64
+	head proto.Header
+	kind proto.Kind
 }
 
 // Claim claims a data frame for a C-order array of dt and shape and waits for room
@@ -32,15 +33,13 @@ type Claim struct {
 // it.
 func (w *Writer) Claim(ctx context.Context, dt proto.DType, shape ...int) (*Claim, error) {
 	at := w.pos
-	end := at + w.like.size
-	if w.open != openNone || dt != w.like.dtype || len(shape) != 1 || shape[0] != w.like.items || int64(end-w.room) > 0 {
+	if w.open != openNone || dt != w.like.dtype || len(shape) != 1 || shape[0] != w.like.items || int64(at-w.like.last) > 0 {
 		return w.claimShape(ctx, dt, shape)
 	}
 	c := &w.claim
-	c.at, c.size, c.desc, c.plain = at, w.like.size, w.like.desc, true
-	prefetchWrite(w.seg.commitWord(at), 2) // this line and the word behind it
-	c.payload = w.seg.data.slice(at&w.seg.mask+proto.BaseBytes, w.like.bytes)
-	w.open = openClaim
+	c.desc = w.like.desc
+	c.payload = w.data.inline(at, w.like.bytes)
+	w.open = openPlain
 	return c, nil
 }
 
@@ -49,16 +48,30 @@ func (w *Writer) Claim(ctx context.Context, dt proto.DType, shape ...int) (*Clai
 type likeness struct {
 	dtype proto.DType
 	items int
-	bytes uint64
+	bytes uint64 // not 0
 	size  uint64 // noSize = none yet
 	desc  uint64
+	last  uint64 // the last position at which there is room for another
 }
 
-func (w *Writer) remember(h *proto.Header, size uint64) {
+// remember keeps the likeness of h, an inline data frame, and reports whether it did:
+// not of a frame without payload, which has no memory to point to.
+func (w *Writer) remember(h *proto.Header, size uint64) bool {
+	if h.PayloadLen == 0 {
+		return false
+	}
 	w.like = likeness{
 		dtype: h.DType, items: int(h.Shape[0]), bytes: h.PayloadLen, size: size,
 		desc: proto.Describe(h.PayloadLen, h.DType, h.NDim, 0),
 	}
+	w.setRoom()
+	return true
+}
+
+// large reports whether frames like the last one are so large that room for each is
+// proven by itself, ahead of its claim.
+func (w *Writer) large() bool {
+	return w.like.size != noSize && w.like.size >= w.seg.capacity/proto.MarkCount
 }
 
 // claimShape is Claim for everything but an array like the one before that fits at
@@ -97,13 +110,12 @@ func (w *Writer) ClaimFrame(ctx context.Context, h *proto.Header) (*Claim, error
 	}
 	c.at, c.kind = at, c.head.Kind
 	inline := !c.head.Extended() && c.kind == proto.KindData
-	if inline {
-		w.remember(&c.head, c.size)
+	w.open = openClaim
+	if inline && w.remember(&c.head, c.size) && at == w.pos {
+		w.open = openPlain
 	}
-	c.plain = inline && at == w.pos
 	c.desc = proto.Describe(c.head.PayloadLen, c.head.DType, c.head.NDim, 0)
 	c.payload = w.seg.data.slice(at&w.seg.mask+c.head.HeadBytes(), c.head.PayloadLen)
-	w.open = openClaim
 	return c, nil
 }
 
@@ -137,8 +149,8 @@ func (w *Writer) complete(h *proto.Header) error {
 // reserve waits for room for size bytes that do not cross the wrap and returns
 // where they start: at the writer's position, or at the wrap after padding.
 func (w *Writer) reserve(ctx context.Context, size uint64) (uint64, error) {
-	if w.finished {
-		return 0, fmt.Errorf("claim: %w", ErrFinished)
+	if w.ended != nil {
+		return 0, fmt.Errorf("claim: %w", w.ended)
 	}
 	if err := w.Err(); err != nil {
 		return 0, fmt.Errorf("claim: %w", err)
@@ -169,7 +181,7 @@ func (c *Claim) Float64s() []float64 {
 
 // Array is the claimed frame as an N-dimensional array, writable in place.
 func (c *Claim) Array() (nd.Array, error) {
-	if c.plain {
+	if c.w.open == openPlain {
 		return inlineArray(c.desc, c.payload)
 	}
 	return headerArray(&c.head, c.payload)
@@ -180,31 +192,31 @@ func (c *Claim) Array() (nd.Array, error) {
 // visible, and the next claim fails with ErrSegmentLost.
 func (c *Claim) Commit() {
 	w := c.w
-	if w.open != openClaim {
+	if w.open != openPlain {
+		c.commitExtended()
 		return
 	}
 	w.open = openNone
 	done := false
 	defer w.leave(&done, debug.SetPanicOnFault(true))
-	if !c.plain {
-		c.commitExtended()
-		done = true
-		return
-	}
-	at, end := c.at, c.at+c.size
-	frame := w.seg.commitWord(at)
-	storePlain(w.seg.commitWord(end), 0)
-	frameWords(frame, w.num, c.desc)
+	at := w.pos
+	end := at + w.like.size
+	frame := w.data.commitWord(at)
+	storePlain(w.data.commitWord(end), 0)
+	frameWords(frame, w.num, w.like.desc)
+	w.pos = end
+	w.num++
 	storeCommit(frame, at|uint64(proto.KindData)) // SYNC: commit
-	w.advance(at, end, 1)
+	if int64(end-w.quiet) > 0 || w.fenced.Load() || atomic.LoadUint64(w.parked) != 0 {
+		w.advanced(at)
+	}
 	done = true
 }
 
-// advance moves the writer past what it committed, [first, end), and wakes readers
-// that parked. It is small enough to stand in every kind of commit.
-func (w *Writer) advance(first, end, frames uint64) {
-	w.pos = end
-	w.num += frames
+// advanced does what is left to do after a commit from first up to the writer's
+// position: it wakes readers that parked, passes marks and looks ahead.
+func (w *Writer) advanced(first uint64) {
+	end := w.pos
 	if int64(end-w.mark) > 0 {
 		w.passMark(first)
 	}
@@ -214,17 +226,25 @@ func (w *Writer) advance(first, end, frames uint64) {
 	if atomic.LoadUint64(w.parked) != 0 {
 		w.wakeReaders()
 	}
-	if int64(end+w.like.size-w.room) > 0 {
+	if w.large() && int64(end-w.like.last) > 0 {
 		w.ahead(end)
 	}
 }
 
+// commitExtended is Commit for everything but an inline frame without padding.
 func (c *Claim) commitExtended() {
 	w := c.w
+	if w.open != openClaim {
+		return
+	}
+	w.open = openNone
+	done := false
+	defer w.leave(&done, debug.SetPanicOnFault(true))
 	storePlain(w.seg.commitWord(c.at+c.size), 0)
 	c.head.Number = w.num
 	c.head.Encode(w.seg.at(c.at))
 	w.publish(c.at, c.kind, c.at+c.size, 1)
+	done = true
 }
 
 // publish stores the commit words of a first frame at position at and of the
@@ -238,21 +258,27 @@ func (w *Writer) publish(at uint64, kind proto.Kind, end, frames uint64) {
 		pad.Encode(w.seg.at(first))
 		storeRelease(w.seg.commitWord(first), first|uint64(proto.KindPadding)) // SYNC: commit
 	}
-	w.advance(first, end, frames)
+	w.pos = end
+	w.num += frames
+	w.advanced(first)
 	w.setRoom()
 }
 
 // Abort gives the space back. Nothing of it ever becomes visible. Abort of a claim
 // that is over does nothing.
-func (c *Claim) Abort() { c.w.abort(openClaim) }
+func (c *Claim) Abort() {
+	c.w.abort(openPlain)
+	c.w.abort(openClaim)
+}
 
 // opening is what is claimed and neither committed nor aborted yet. Each sort of
 // claim closes its own only: the others may have been opened since.
 type opening uint8
 
 const (
-	openNone opening = iota
-	openClaim
+	openNone  opening = iota
+	openPlain         // a Claim of an inline data frame at the writer's position
+	openClaim         // any other
 	openGroup
 	openBatch
 )

@@ -73,7 +73,8 @@
 // While both sides keep up, claim, commit, next and release make no system call,
 // take no lock and allocate nothing. A frame of up to 40 payload bytes moves one
 // cache line; the writer reads the cursors once for each sixteenth of the
-// capacity.
+// capacity. Nothing reads the clock for a frame: the time beside the tail is stored by
+// whoever calls Stamp, a moment late.
 //
 // # Caveats
 //

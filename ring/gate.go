@@ -103,9 +103,6 @@ func Reach(capacity, position, size uint64) uint64 {
 // cursor.
 func (w *Writer) ahead(end uint64) {
 	size := w.like.size
-	if size == noSize || size < w.seg.capacity/proto.MarkCount || w.finished {
-		return
-	}
 	if left := w.seg.toWrap(end); size > left {
 		end += left
 	}
@@ -153,7 +150,7 @@ func (w *Writer) prove(limit, gate uint64) bool {
 // keepTail stores the tail if the frame at the shared one is given up by limit:
 // recovery and observers start there.
 func (w *Writer) keepTail(limit uint64) {
-	if int64(limit-w.pub.Load()) > int64(w.seg.capacity) {
+	if int64(limit-w.pub) > int64(w.seg.capacity) {
 		w.storeTail()
 	}
 }

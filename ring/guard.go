@@ -87,7 +87,9 @@ func (w *Writer) guarded(run func() error) error {
 // no error to return: the next claim tells what happened.
 func (w *Writer) leave(done *bool, before bool) {
 	if *done {
-		debug.SetPanicOnFault(before)
+		if !before {
+			debug.SetPanicOnFault(false)
+		}
 		return
 	}
 	if err := Lost(recover(), before, w.seg, w.table); err != nil {

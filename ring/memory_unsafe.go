@@ -32,6 +32,35 @@ func (m *memory) word(off uint64) *uint64 {
 	return (*uint64)(unsafe.Add(m.base, off))
 }
 
+// circle is the data region by position: what the hot paths need of a Segment, beside
+// their own state. Its capacity is a power of two.
+type circle struct {
+	base unsafe.Pointer
+	mask uint64
+}
+
+func (m *memory) circle() circle {
+	return circle{base: m.base, mask: uint64(len(m.bytes)) - 1}
+}
+
+func (c *circle) capacity() uint64 { return c.mask + 1 }
+
+// commitWord is the commit word of the frame at position.
+func (c *circle) commitWord(position uint64) *uint64 {
+	return (*uint64)(unsafe.Add(c.base, position&c.mask))
+}
+
+// inline is the payload of n bytes, not 0, of the inline frame at position.
+func (c *circle) inline(position, n uint64) []byte {
+	return unsafe.Slice((*byte)(unsafe.Add(c.base, position&c.mask+proto.BaseBytes)), n)
+}
+
+// toWrap is how many bytes lie between position and the next multiple of the
+// capacity.
+func (c *circle) toWrap(position uint64) uint64 {
+	return c.capacity() - position&c.mask
+}
+
 // slice is n bytes from offset off on, capped so that append cannot reach further.
 func (m *memory) slice(off, n uint64) []byte {
 	if n == 0 {

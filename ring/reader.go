@@ -27,23 +27,24 @@ type ReaderConfig struct {
 // Reader is a lossless reader: it sees every frame from its first position on, once
 // and in order, and the writer waits for it. It is for one goroutine at a time.
 type Reader struct {
-	seg   *Segment
 	pos   uint64 // cursor: all before it is released
 	next  uint64 // end of the leased frame, or pos
-	desc  uint64 // description of the last inline frame that passed every check
-	bytes uint64 // its payload length
-	size  uint64 // its frame size, or noSize
 	held  bool
-	eager bool // fence after each release
+	eager bool   // fence after each release
+	desc  uint64 // description of the last inline frame that passed every check
+	bytes uint64 // its payload length, not 0
+	size  uint64 // its frame size, or noSize
+	data  circle
 	frame Frame
-	batch ReadBatch
 
 	cursor *uint64
 	wanted *uint64 // SYNC: park; set by the writer
 	limit  *uint64
+	spin   spinner
 
+	seg     *Segment
+	batch   ReadBatch
 	cfg     ReaderConfig
-	spin    spinner
 	rescues uint64
 	err     error // why the reader can go on no more
 }
@@ -56,7 +57,7 @@ const noSize = uint64(1) << 62
 // NewReader returns a reader for the slot that cfg names. The error wraps ErrSlot
 // if the table has no such slot, ErrNoPosition if no frame can start there.
 func NewReader(seg *Segment, cfg ReaderConfig) (*Reader, error) {
-	r := &Reader{seg: seg, limit: seg.words.word(proto.WrLimit), size: noSize}
+	r := &Reader{seg: seg, data: seg.data.circle(), limit: seg.words.word(proto.WrLimit), size: noSize}
 	r.frame.seg = seg
 	if err := r.Rebind(cfg); err != nil {
 		return nil, err
@@ -99,30 +100,30 @@ func (r *Reader) Next(ctx context.Context) (*Frame, error) {
 			return nil, err
 		}
 	}
-	if r.alike() {
-		return &r.frame, nil
+	for {
+		at := r.next // not r.pos, which was stored just now: a load from it would wait
+		word := r.data.commitWord(at)
+		v := atomic.LoadUint64(word)
+		if v == 0 && r.spin.now != 0 {
+			if v = pauseWhile(word, 0, pauseBlock); v != 0 {
+				r.spin.hit()
+			}
+		}
+		if v == at|uint64(proto.KindData) { // SYNC: commit
+			// Described like the one before it: no other check is needed but the wrap.
+			if number, desc := baseWords(word); desc == r.desc && r.size <= r.data.toWrap(at) {
+				f := &r.frame
+				f.position, f.end, f.number, f.desc = at, at+r.size, number, desc
+				f.kind, f.extended = proto.KindData, false
+				f.payload = r.data.inline(at, r.bytes)
+				r.next, r.held = f.end, true
+				return f, nil
+			}
+		}
+		if f, err := r.nextSlow(ctx, v); f != nil || err != nil {
+			return f, err
+		}
 	}
-	return r.nextSlow(ctx)
-}
-
-// alike takes the frame at the reader's position if it is there and an inline data
-// frame described like the one before it.
-func (r *Reader) alike() bool {
-	at := r.pos
-	word := r.seg.commitWord(at)
-	if atomic.LoadUint64(word) != at|uint64(proto.KindData) { // SYNC: commit
-		return false
-	}
-	number, desc := baseWords(word)
-	if desc != r.desc || r.size > r.seg.toWrap(at) {
-		return false
-	}
-	f := &r.frame
-	f.position, f.end, f.number, f.desc = at, at+r.size, number, desc
-	f.kind, f.extended = proto.KindData, false
-	f.payload = r.seg.data.slice(at&r.seg.mask+proto.BaseBytes, r.bytes)
-	r.next, r.held = f.end, true
-	return true
 }
 
 // Ready reports whether Next would return at once, with a frame or an error that
@@ -131,47 +132,41 @@ func (r *Reader) Ready() bool {
 	return atomic.LoadUint64(r.seg.commitWord(r.next)) != 0 || r.err != nil
 }
 
-// nextSlow is Next for everything but a frame that is there already and like the
-// one before it.
-func (r *Reader) nextSlow(ctx context.Context) (*Frame, error) {
-	for {
-		if r.err != nil {
-			return nil, r.err
-		}
-		word, err := r.await(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if r.alike() {
-			return &r.frame, nil
-		}
-		kind := proto.Kind(word & proto.KindMask)
-		if word&^proto.KindMask != r.pos || kind == 0 {
-			return nil, r.fail(unexpected(r.pos, word))
-		}
-		if err := r.frame.set(r.seg, r.pos, kind); err != nil {
-			return nil, r.fail(err)
-		}
-		deliver, err := r.frame.delivered()
-		if err != nil {
-			return nil, r.fail(err)
-		}
-		r.next, r.held = r.frame.end, true
-		if deliver {
-			r.remember()
-			return &r.frame, nil
-		}
-		if err := r.Release(); err != nil {
-			return nil, err
-		}
+// nextSlow is a step of Next when there is not a frame like the one before it: word
+// is the commit word found. It waits for another one, skips what is not for the
+// caller, and then returns no frame, or returns one.
+func (r *Reader) nextSlow(ctx context.Context, word uint64) (*Frame, error) {
+	if r.err != nil {
+		return nil, r.err
 	}
+	if word == 0 {
+		_, err := r.await(ctx)
+		return nil, err
+	}
+	kind := proto.Kind(word & proto.KindMask)
+	if word&^proto.KindMask != r.pos || kind == 0 {
+		return nil, r.fail(unexpected(r.pos, word))
+	}
+	if err := r.frame.set(r.seg, r.pos, kind); err != nil {
+		return nil, r.fail(err)
+	}
+	deliver, err := r.frame.delivered()
+	if err != nil {
+		return nil, r.fail(err)
+	}
+	r.next, r.held = r.frame.end, true
+	if !deliver {
+		return nil, r.Release()
+	}
+	r.remember()
+	return &r.frame, nil
 }
 
 // remember keeps what was checked of an inline data frame, so that the next one
 // with the same description needs no check but the wrap.
 func (r *Reader) remember() {
 	f := &r.frame
-	if f.extended || f.kind != proto.KindData {
+	if f.extended || f.kind != proto.KindData || len(f.payload) == 0 {
 		return
 	}
 	r.desc, r.bytes, r.size = f.desc, uint64(len(f.payload)), f.end-f.position
@@ -196,7 +191,7 @@ func (r *Reader) Release() error {
 	r.held = false
 	at := r.pos
 	loadFence()
-	if limit := atomic.LoadUint64(r.limit); int64(limit-at) > int64(r.seg.capacity) { // SYNC: limit
+	if limit := atomic.LoadUint64(r.limit); int64(limit-at) > int64(r.data.capacity()) { // SYNC: limit
 		return r.fail(ErrEvicted)
 	}
 	r.pos = r.next

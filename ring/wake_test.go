@@ -290,8 +290,8 @@ func TestGivenUpAsItLeaves(t *testing.T) {
 			return nil
 		}),
 		Now: func() time.Time {
-			// The clock is read twice as the wait begins, then after each sleep.
-			if looks++; looks == 5 {
+			// The clock is read once as the wait begins, then after each sleep.
+			if looks++; looks == 4 {
 				p.w.Detach(0)
 				p.mustAttach(t, patient)
 			}

@@ -31,28 +31,31 @@ type OnEvict func(slot int, generation uint32, why proto.Code)
 // for one goroutine at a time; Attach and the other slot methods may be called
 // from others, one at a time.
 type Writer struct {
-	seg  *Segment
-	pos  uint64 // private tail: the next claim starts here
-	lim  uint64 // private limit: proven against every cursor
-	room uint64 // an unpadded frame may end here: below the limit, not across the wrap
-	num  uint64 // number of the next frame
-	mark uint64 // the first frame at or beyond it becomes a mark
+	pos    uint64 // private tail: the next claim starts here
+	open   opening
+	like   likeness
+	claim  Claim
+	data   circle
+	num    uint64      // number of the next frame
+	quiet  uint64      // a commit up to here passes no mark and needs no look ahead
+	parked *uint64     // SYNC: park; set by readers
+	fenced atomic.Bool // fence after each commit
 
-	parked   *uint64     // SYNC: park; set by readers
-	fenced   atomic.Bool // fence after each commit
-	open     opening
-	finished bool
-	like     likeness
-	claim    Claim
-	batch    WriteBatch
-	group    Group
+	seg   *Segment
+	lim   uint64 // private limit: proven against every cursor
+	room  uint64 // an unpadded frame may end here: below the limit, not across the wrap
+	mark  uint64 // the first frame at or beyond it becomes a mark
+	pub   uint64 // tail for the goroutines of this process
+	batch WriteBatch
+	group Group
+	ended error // why nothing can be claimed any more
 
 	slots   []slot
 	used    atomic.Int32  // slots from here on were never occupied
 	meant   atomic.Uint64 // the shared limit, or the higher one about to be proven
 	sawAny  atomic.Bool   // a first lossless reader came
 	lost    atomic.Pointer[error]
-	pub     atomic.Uint64
+	stamped atomic.Uint64 // the tail that WrTailNs belongs to
 	follow  atomic.Pointer[Follower]
 	table   *Table
 	cfg     WriterConfig
@@ -85,7 +88,7 @@ func NewWriter(seg *Segment, table *Table, cfg WriterConfig) (*Writer, error) {
 		cfg.Now = time.Now
 	}
 	w := &Writer{
-		seg: seg, pos: end, lim: end, num: number, mark: end,
+		seg: seg, data: seg.data.circle(), pos: end, lim: end, num: number, mark: end, pub: end,
 		parked: table.headWord(proto.TbReadersParked),
 		slots:  make([]slot, table.Slots()),
 		table:  table, cfg: cfg, spin: newSpinner(cfg.Spin), policy: seg.id.Policy,
@@ -93,7 +96,6 @@ func NewWriter(seg *Segment, table *Table, cfg WriterConfig) (*Writer, error) {
 	w.claim.w, w.group.w, w.batch.w = w, w, w
 	w.like.size = noSize
 	w.fenced.Store(!cfg.Asymmetric)
-	w.pub.Store(end)
 	w.meant.Store(state.Limit)
 	w.setRoom()
 	w.sawAny.Store(state.Flags&proto.WriterSawReader != 0)
@@ -108,6 +110,7 @@ func (w *Writer) announceEpoch(old State) {
 	store := func(off, v uint64) { atomic.StoreUint64(w.seg.words.word(off), v) }
 	atomic.StoreUint64(w.seg.commitWord(w.pos), 0)
 	w.storeTail()
+	w.stamp(w.pos)
 	store(proto.WrPID, uint64(w.cfg.PID))
 	store(proto.WrStartedNs, uint64(w.cfg.Now().UnixNano()))
 	store(proto.WrBlockedSince, 0)
@@ -129,9 +132,19 @@ func (w *Writer) storeFlags() {
 	atomic.StoreUint64(w.seg.words.word(proto.WrFlags), flags)
 }
 
-// setRoom follows a change of limit, or of the position past a wrap.
+// setRoom follows a change of limit, of the likeness, or of the position past a wrap.
 func (w *Writer) setRoom() {
-	w.room = min64(w.lim-proto.LineBytes, w.pos+w.seg.toWrap(w.pos), w.pos-proto.LineBytes)
+	w.room = min64(w.lim-proto.LineBytes, w.pos+w.data.toWrap(w.pos), w.pos-proto.LineBytes)
+	w.like.last = w.room - w.like.size
+	w.setQuiet()
+}
+
+// setQuiet also follows a change of mark. Only frames that are large look ahead.
+func (w *Writer) setQuiet() {
+	w.quiet = w.mark
+	if w.large() {
+		w.quiet = min64(w.mark, w.like.last, w.pos-w.seg.capacity)
+	}
 }
 
 // Segment is the ring this writer writes.
@@ -142,15 +155,28 @@ func (w *Writer) Epoch() uint64 { return w.table.Epoch() }
 
 // Position is the end of what is committed. It is safe to call from any
 // goroutine, and then may trail the writer by up to 1/64 of the capacity.
-func (w *Writer) Position() uint64 { return w.pub.Load() }
+func (w *Writer) Position() uint64 { return atomic.LoadUint64(&w.pub) }
 
 // storeTail publishes tail and frame number for attach, inspection and recovery.
 // The number first: whoever finds no frame beyond the tail relies on it.
 func (w *Writer) storeTail() {
-	w.pub.Store(w.pos)
-	storeRelease(w.seg.words.word(proto.WrNumber), w.num)
-	storeRelease(w.seg.words.word(proto.WrTailNs), uint64(w.cfg.Now().UnixNano()))
+	storePlain(w.seg.words.word(proto.WrNumber), w.num)
 	storeRelease(w.seg.words.word(proto.WrTail), w.pos)
+	storeRelease(&w.pub, w.pos)
+}
+
+// Stamp stores the time beside the shared tail if the tail has moved since the last
+// call. The clock costs as much as a hand-over, so no commit reads it: the control
+// plane calls Stamp now and then, from any goroutine.
+func (w *Writer) Stamp() {
+	if tail := w.Position(); tail != w.stamped.Load() {
+		w.stamp(tail)
+	}
+}
+
+func (w *Writer) stamp(tail uint64) {
+	w.stamped.Store(tail)
+	atomic.StoreUint64(w.seg.words.word(proto.WrTailNs), uint64(w.cfg.Now().UnixNano()))
 }
 
 // passMark runs when a commit of [first, end) reaches beyond w.mark, the start of
@@ -160,6 +186,7 @@ func (w *Writer) passMark(first uint64) {
 		w.seg.setMark(first)
 		size := w.seg.markBytes()
 		w.mark = first&^(size-1) + size
+		w.setQuiet()
 	}
 	w.storeTail()
 }
@@ -168,10 +195,10 @@ func (w *Writer) passMark(first uint64) {
 // and every reader woken. An open claim is aborted. Finish is idempotent. A
 // ring whose memory is lost does not end; Err tells.
 func (w *Writer) Finish() {
-	if w.finished {
+	if w.ended != nil {
 		return
 	}
-	w.open, w.finished = openNone, true
+	w.open, w.ended = openNone, ErrFinished
 	w.lim = w.pos
 	w.setRoom() // the next claim takes the slow path and fails there
 	if w.Err() != nil {
@@ -180,8 +207,13 @@ func (w *Writer) Finish() {
 	done := false
 	defer w.leave(&done, debug.SetPanicOnFault(true))
 	w.storeTail()
+	w.stamp(w.pos)
 	atomic.StoreUint64(w.seg.words.word(proto.WrFinal), w.pos|1)
 	atomic.StoreUint64(w.parked, 1)
 	w.wakeReaders()
 	done = true
 }
+
+// Retire is for whoever takes the memory away after Finish: from now on a claim
+// touches none of it and its error wraps why.
+func (w *Writer) Retire(why error) { w.ended = why }
