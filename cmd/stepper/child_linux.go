@@ -25,6 +25,8 @@ func parts() map[string]func([]string) error {
 		"play":   partPlay,
 		"live":   partLive,
 		"listen": partListen,
+		"serve":  partServe,
+		"read":   partRead,
 	}
 }
 

@@ -28,6 +28,10 @@
 // only instructions that change files, a real ipc.Listen and a reader that dials take
 // over a copy of the directory.
 //
+// The control plane of a writer runs on a thread of its own. It is stepped while the
+// writer's goroutine rests and real readers dial, resume, are refused, release by note,
+// say goodbye and die.
+//
 // Last, one ring is written by one process after the other, each killed with SIGKILL
 // at an instruction drawn at random from claim, write, commit and Listen, while a
 // reader in park mode and one in stream mode follow all lives. A life says with which

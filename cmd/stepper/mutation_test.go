@@ -16,11 +16,12 @@ const root = "../.."
 
 // mutant is one change of the ring's source that stepping must notice.
 type mutant struct {
-	name, file, from, to string
+	name, file, only, from, to string
 }
 
-// readMutants parses testdata/mutations.txt: blocks of a name, a file, lines to take
-// out ("-") and lines to put in ("+"), parted by blank lines.
+// readMutants parses testdata/mutations.txt: blocks of a name, a file, what to step
+// if not everything, lines to take out ("-") and lines to put in ("+"), parted by blank
+// lines.
 func readMutants(t *testing.T) []mutant {
 	t.Helper()
 	text, err := os.ReadFile("testdata/mutations.txt")
@@ -37,6 +38,8 @@ func readMutants(t *testing.T) []mutant {
 				m.name = rest
 			case "file:":
 				m.file = rest
+			case "only:":
+				m.only = rest
 			case "-":
 				m.from += rest + "\n"
 			case "+":
@@ -109,12 +112,12 @@ func TestMutantsAreKilled(t *testing.T) {
 			if err := os.WriteFile(path, []byte(changed), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			mustNotice(t, dir)
+			mustNotice(t, dir, m.only)
 		})
 	}
 }
 
-func mustNotice(t *testing.T, dir string) {
+func mustNotice(t *testing.T, dir, only string) {
 	t.Helper()
 	binary := filepath.Join(dir, "mutant")
 	build := exec.Command("go", "build", "-o", binary, "./cmd/stepper")
@@ -122,7 +125,7 @@ func mustNotice(t *testing.T, dir string) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("does not build:\n%s", out)
 	}
-	out, err := exec.Command(binary).CombinedOutput()
+	out, err := exec.Command(binary, "-only", only).CombinedOutput()
 	if err == nil {
 		t.Fatalf("survives:\n%s", out)
 	}

@@ -28,6 +28,7 @@ type takeover struct {
 	segment image
 	table   image
 	due     *script.Script // its ledger alone counts
+	readers int            // of the dead writer
 	checker *check.Checker
 	calls   int
 }
@@ -89,6 +90,7 @@ func (s *takeover) leave(dir string) error {
 			return err
 		}
 		defer r.Close()
+		s.readers++
 	}
 	number := uint64(0)
 	for _, u := range cycle() {
@@ -162,6 +164,7 @@ func (s *takeover) look() (bool, error) {
 		if s.checker, err = check.New(s.due); err != nil {
 			return false, err
 		}
+		s.checker.Readers = s.readers
 		if err := s.checker.Begin(script.Operation{Frames: len(s.due.Frames)}); err != nil {
 			return false, err
 		}

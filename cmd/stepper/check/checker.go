@@ -19,6 +19,7 @@ type Checker struct {
 	segment, table []byte // as of the last change
 	scratch        scratch
 	last           words
+	Readers        int // how many slots must gate; 0 = any number
 	States         int // distinct states judged
 	Frames         int // frames that readers and observers compared
 }

@@ -89,11 +89,18 @@ func (c *Checker) gates(limit uint64) error {
 	if err != nil {
 		return err
 	}
+	gates := 0
 	for i := range table.Slots() {
 		v := table.Slot(i)
+		if gating(v) {
+			gates++
+		}
 		if gating(v) && int64(limit-v.Cursor) > int64(c.script.ID.Capacity) {
 			return fmt.Errorf("limit %d passes reader %q at %d by more than the capacity", limit, v.Name, v.Cursor)
 		}
+	}
+	if gates < c.Readers {
+		return fmt.Errorf("lost: the table has %d readers that gate, due are %d", gates, c.Readers)
 	}
 	return nil
 }

@@ -24,6 +24,7 @@ type Thread struct {
 	pid, tid int
 	others   []int
 	Regs     unix.PtraceRegs // as of the last stop
+	Call     int             // number of the last system call, after one
 }
 
 // Seize takes hold of thread tid of process pid and of all its other threads, once
@@ -157,6 +158,7 @@ type Stop struct {
 
 // Step executes one instruction.
 func (t *Thread) Step() (Stop, error) {
+	t.Call = int(t.Regs.Rax)
 	return t.resume(unix.PTRACE_SINGLESTEP)
 }
 
