@@ -45,11 +45,16 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return exitOK
 	}
 	fmt.Fprintf(stderr, "ndring: %v\n", err)
+	return exitCode(err)
+}
+
+// exitCode is how the program ends with an error.
+func exitCode(err error) int {
 	var usage usageError
 	var check checkError
-	var helpless cli.ExitCoder // of the help command, for what it does not know
+	_, noTopic := err.(cli.ExitCoder) // of the help command; a process that failed looks alike deeper down
 	switch {
-	case errors.As(err, &usage), errors.As(err, &helpless), errors.Is(err, proto.ErrName):
+	case noTopic, errors.As(err, &usage), errors.Is(err, proto.ErrName):
 		return exitUsage
 	case errors.As(err, &check):
 		return check.code
