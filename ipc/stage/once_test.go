@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"reflect"
+	"sync"
 	"testing"
 
 	"github.com/ndring/ndring/ipc/stage"
@@ -20,11 +21,14 @@ import (
 // fate kills a stage at one of its steps: a look at an input, a release, a claim
 // before and after it is made, a write to the journal before, within and after it.
 type fate struct {
+	mu    sync.Mutex
 	left  int // steps to live; negative = for ever
 	steps int
 }
 
 func (f *fate) step() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.steps++
 	if f.left == 0 {
 		return errKilled

@@ -10,7 +10,6 @@ import (
 	"slices"
 
 	"github.com/ndring/ndring/proto"
-	"github.com/ndring/ndring/ring"
 )
 
 // past is what a journal says of an earlier life of the stage.
@@ -100,16 +99,6 @@ func (have *identification) suits(want *identification) error {
 		return fmt.Errorf("its results are of kernel %s with other parameters; start it with the same: %w", have.kernel, ErrOther)
 	case have.noDelta != want.noDelta:
 		return fmt.Errorf("its results are with DELTA: %v, this stage has DELTA: %v; start it with the same: %w", !have.noDelta, !want.noDelta, ErrOther)
-	}
-	return nil
-}
-
-// reaches reports whether out still holds every result behind the state, so that
-// the two together are complete.
-func (p *past) reaches(out *ring.Segment) error {
-	limit, capacity := out.State().Limit, out.Identity().Capacity
-	if int64(limit-p.floor) > int64(capacity) {
-		return fmt.Errorf("state is complete up to position %d, the ring holds what is behind %d: %w", p.floor, limit-capacity, errNoPast)
 	}
 	return nil
 }

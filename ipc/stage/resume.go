@@ -67,23 +67,17 @@ func (s *Stage) identification(id proto.RingID) identification {
 }
 
 // recollect takes in the journal and returns an observer that stands where the
-// results behind it begin. Without a journal that is complete up to there the
-// observer begins at the oldest frame, and unless that is the first of the ring,
-// streams may have been forgotten.
+// results behind it begin. If there is no journal that is complete up to a position
+// the ring still holds, the observer begins at the oldest frame, and unless that is
+// the first of the ring, streams may have been forgotten.
 func (s *Stage) recollect(out *ring.Segment) (*ring.Observer, error) {
 	cfg := ring.ObserverConfig{Wait: func(context.Context, uint64) error { return errEndOfRing }}
-	var p *past
-	err := errNoPast
-	if s.ledger != nil {
-		p, err = readPast(s.cfg.Journal, &s.ledger.id)
-	}
+	p, err := s.readJournal()
 	if err == nil {
-		err = p.reaches(out)
-	}
-	if err == nil {
-		cfg.Start, cfg.Position, cfg.Known = proto.StartPosition, p.floor, true
+		at := cfg
+		at.Start, at.Position, at.Known = proto.StartPosition, p.floor, true
 		var o *ring.Observer
-		if o, err = ring.NewObserver(out, cfg); err == nil {
+		if o, err = ring.NewObserver(out, at); err == nil {
 			s.adopt(p)
 			return o, nil
 		}
@@ -91,12 +85,19 @@ func (s *Stage) recollect(out *ring.Segment) (*ring.Observer, error) {
 	if !errors.Is(err, errNoPast) && !errors.Is(err, ring.ErrNoPosition) {
 		return nil, err
 	}
-	cfg = ring.ObserverConfig{Start: proto.StartOldest, Wait: cfg.Wait}
-	o, oerr := ring.NewObserver(out, cfg)
-	if oerr == nil && o.Position() != out.Identity().Start {
+	cfg.Start = proto.StartOldest
+	o, failed := ring.NewObserver(out, cfg)
+	if failed == nil && o.Position() != out.Identity().Start {
 		s.doubt(err)
 	}
-	return o, oerr
+	return o, failed
+}
+
+func (s *Stage) readJournal() (*past, error) {
+	if s.ledger == nil {
+		return nil, errNoPast
+	}
+	return readPast(s.cfg.Journal, &s.ledger.id)
 }
 
 // doubt notes that streams may have been forgotten.
