@@ -25,7 +25,8 @@ type Observer struct {
 	patience time.Duration
 	session  *session
 	observer *ring.Observer
-	over     bool // the ring ended and its writer has left
+	over     bool   // the ring ended and its writer has left
+	awaited  uint64 // where the observer stood when it was last told to look again
 	err      error
 }
 
@@ -59,14 +60,21 @@ func Observe(ctx context.Context, name string, cfg ObserverConfig) (*Observer, e
 	return o, nil
 }
 
-// wait blocks until something beyond position is announced.
+// wait blocks until something beyond position is announced. What was announced is
+// seen at the next look, since the message orders it; if that finds nothing either,
+// the frame is gone.
 func (o *Observer) wait(ctx context.Context, position uint64) error {
 	c := o.session.control
+	told := int64(c.published-position) > 0
 	c.drain()
-	if int64(c.published-position) > 0 {
-		return nil
+	if int64(c.published-position) <= 0 {
+		return o.session.parker.Sleep(ctx)
 	}
-	return o.session.parker.Sleep(ctx)
+	if told && o.awaited == position {
+		return fmt.Errorf("no frame at position %d, announced up to %d: %w", position, c.published, ring.ErrCorrupt)
+	}
+	o.awaited = position
+	return nil
 }
 
 // Next returns a copy of the next frame, valid until the next call; Frame.Lost

@@ -3,11 +3,14 @@
 package ipc
 
 import (
+	"context"
 	"errors"
 	"io"
 	"testing"
+	"time"
 
 	"github.com/ndring/ndring/proto"
+	"github.com/ndring/ndring/ring"
 )
 
 // Check that an observer sees frames without gating the writer, counts what it
@@ -85,5 +88,31 @@ func TestObserverPosition(t *testing.T) {
 	if o, err := Observe(t.Context(), "x", ObserverConfig{Dir: dir, Start: proto.StartPosition, Position: 32}); err == nil {
 		o.Close()
 		t.Error("position 32 accepted")
+	}
+}
+
+// Check that an observer of a frame that was announced and then zeroed, together
+// with every word that tells of it, is told so and does not look for it for ever.
+func TestObserverOfVanishedFrame(t *testing.T) {
+	dir := testDir(t)
+	w := listen(t, "x", WriterConfig{Dir: dir, FreeRun: true})
+	o, err := Observe(t.Context(), "x", ObserverConfig{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	publish(t, w, 0, 10)
+	id, mem := w.Identity(), w.store.segmentMap.mem
+	for n := range 5 {
+		if _, err := o.Next(t.Context()); err != nil {
+			t.Fatalf("frame %d: %v", n, err)
+		}
+	}
+	clear(mem[id.WriterOff:][:id.WriterBytes])
+	clear(mem[id.DataOff:][:id.Capacity])
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if _, err := o.Next(ctx); !errors.Is(err, ring.ErrCorrupt) {
+		t.Errorf("error %v, want ErrCorrupt", err)
 	}
 }
