@@ -94,6 +94,10 @@ every-instruction: need-go ## stop the writer after each instruction of its path
 	$(GO) build -trimpath -o bin/stepper ./cmd/stepper
 	bin/stepper $(ARGS)
 
+.PHONY: gc-race
+gc-race: need-go ## six processes own one ring 10,000 times each, die or end, and collect what is left
+	NDRING_GC_ROUNDS=10000 $(GO) test -count=1 -timeout 30m -run TestCollectRace -v ./ipc
+
 .PHONY: fuzz
 fuzz: need-go ## every fuzz target, FUZZTIME each
 	@.ci/fuzz $(FUZZTIME)

@@ -23,6 +23,8 @@ var roles = map[string]func([]string) error{
 	"echo":  roleEcho,
 	"lock":  roleLock,
 
+	"collector": roleCollector,
+
 	"victim": roleVictim,
 
 	"scarce":  roleScarce,
