@@ -20,8 +20,11 @@
  *   ndring_header.h    frame headers        ndring_identity.h  identity, reader table
  *   ndring_message.h   socket messages      ndring_segment.h   walks, the intact check
  *   ndring_session.h   a client's connection
+ *   ndring_lease.h     a reader's frame     ndring_await.h     its waits
  *   ndring_reader.h    lossless readers     ndring_observer.h  lossy ones
- *   ndring_writer.h    the writer           ndring_server.h    its control plane
+ *   ndring_gate.h      the writer's memory  ndring_connection.h, ndring_attach.h,
+ *   ndring_room.h      its waits            ndring_server.h    its control plane
+ *   ndring_claim.h     claims, commits      ndring_writer.h    the writer
  *
  * What begins with ndring_ is for callers; what begins with ndr_ is the inside. Readers,
  * observers and writers are each for one thread at a time, and none starts a thread.

@@ -8,6 +8,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* What runs for each frame is inlined whole; what runs now and then stays out of its way. */
+#define NDR_HOT __attribute__((always_inline)) static inline
+#define NDR_COLD __attribute__((noinline, cold, unused)) static
+
 static inline uint64_t ndr_load(const uint64_t *word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
 static inline uint64_t ndr_load_relaxed(const uint64_t *word) { return __atomic_load_n(word, __ATOMIC_RELAXED); }
 static inline void ndr_store(uint64_t *word, uint64_t v) { __atomic_store_n(word, v, __ATOMIC_RELEASE); }

@@ -4,6 +4,8 @@
 
 #include "ndring_directory.h"
 
+#define NDR_NO_SIZE ((uint64_t)1 << 62) /* of a frame that fits nowhere */
+
 /* ndr_segment is the memory of one ring. Shared words are read once and not trusted. */
 typedef struct ndr_segment {
     ndr_identity *id; /* a private copy, checked */
@@ -75,7 +77,7 @@ static inline uint64_t ndr_to_wrap(const ndr_segment *s, uint64_t position) { re
 
 /* ndr_intact reports whether what was read at position, before this call, was not
  * being overwritten. SYNC: limit */
-static inline int ndr_intact(const ndr_segment *s, uint64_t position) {
+NDR_HOT int ndr_intact(const ndr_segment *s, uint64_t position) {
     ndr_load_fence();
     return (int64_t)(ndr_load(&s->words->limit) - position) <= (int64_t)s->capacity;
 }

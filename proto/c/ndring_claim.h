@@ -1,0 +1,335 @@
+/* Claims: space in the ring that is filled in place and becomes visible by a commit. */
+#ifndef NDRING_CLAIM_H
+#define NDRING_CLAIM_H
+
+#include "ndring_room.h"
+
+#define NDR_AHEAD_BYTES 512 /* prefetched in front of the writer */
+
+/* ndr_writer_admit checks what the caller said of a frame and derives the rest. */
+static inline int ndr_writer_admit(ndring_writer *w, ndring_header *h) {
+    const ndr_identity *id = w->core->seg.id;
+    uint32_t i;
+    int status;
+
+    h->kind = h->kind == 0 ? NDRING_KIND_DATA : h->kind;
+    if ((h->kind != NDRING_KIND_DATA && h->kind != NDRING_KIND_STREAM_END && h->kind < NDRING_KIND_SKIPPABLE) ||
+        h->kind > NDRING_KIND_MASK) {
+        return ndr_fail(&w->error, NDRING_ERR_HEADER, "frame of kind %u", h->kind);
+    }
+    h->flags &= NDRING_FLAG_EXTENDED; /* the others are not the caller's to give */
+    status = ndr_header_complete(h, &w->error);
+    if (status != NDRING_OK) {
+        return status;
+    }
+    if (h->kind == NDRING_KIND_DATA && id->schema_dtype != 0 && id->schema_dtype != h->dtype) {
+        return ndr_fail(&w->error, NDRING_ERR_DTYPE, "dtype %s, the ring is declared %s", ndring_dtype_name(h->dtype),
+                        ndring_dtype_name(id->schema_dtype));
+    }
+    if (h->kind == NDRING_KIND_DATA && id->schema_ndim != NDRING_ANY_NDIM) {
+        for (i = 0; i < h->ndim && h->ndim == id->schema_ndim; i++) {
+            if (id->schema_shape[i] != NDRING_ANY_DIM && id->schema_shape[i] != h->shape[i]) {
+                break;
+            }
+        }
+        if (h->ndim != id->schema_ndim || i < h->ndim) {
+            return ndr_fail(&w->error, NDRING_ERR_SHAPE, "dimension %u of %u is not as the ring declares", i, h->ndim);
+        }
+    }
+    if (h->payload_bytes > id->frame_limit) {
+        return ndr_fail(&w->error, NDRING_ERR_FRAME_TOO_LARGE, "payload of %llu bytes, the ring's frame limit is %llu",
+                        (unsigned long long)h->payload_bytes, (unsigned long long)id->frame_limit);
+    }
+    return NDRING_OK;
+}
+
+/* ndring_writer_claim_group claims count frames that become visible together or not at
+ * all. Of each header count kind, dtype, ndim, shape and, with NDRING_EXT_STRIDES, strides;
+ * and what ext_flags name. Numbers and sizes are filled in; payloads[i] is the space of
+ * frame i. Errors: NDRING_ERR_CLAIM_OPEN, _FRAME_TOO_LARGE, _SHAPE, _DTYPE, _HEADER,
+ * _DROPPED, _FINISHED, _TIMEOUT. */
+static inline int ndring_writer_claim_group(ndring_writer *w, ndring_header *heads, uint32_t count, int timeout_ms, void **payloads) {
+    uint64_t size = 0, at = 0;
+    uint32_t i;
+    int status;
+
+    if (w->open != NDR_OPEN_NONE) {
+        return ndr_fail(&w->error, NDRING_ERR_CLAIM_OPEN, "claim in ring %s", w->server.ring);
+    }
+    if (count == 0) {
+        return ndr_fail(&w->error, NDRING_ERR_SHAPE, "group of no frames");
+    }
+    if (w->unlooked-- <= 0) {
+        ndr_writer_look(w);
+    }
+    if (count > w->room) {
+        ndr_member *more = (ndr_member *)realloc(w->members, count * sizeof *more);
+        if (more == NULL) {
+            return ndr_fail_errno(&w->error, NDRING_ERR_SYSTEM, "allocate", "a group");
+        }
+        w->members = more;
+        w->room = count;
+    }
+    for (i = 0; i < count; i++) {
+        status = ndr_writer_admit(w, &heads[i]);
+        if (status != NDRING_OK) {
+            return status;
+        }
+        heads[i].flags = (uint8_t)(heads[i].flags | (i + 1 < count ? NDRING_FLAG_MORE : 0));
+        size += ndr_header_frame(&heads[i]);
+        if (size > w->core->seg.capacity / 2) {
+            return ndr_fail(&w->error, NDRING_ERR_FRAME_TOO_LARGE, "frames up to %u take %llu bytes, a group at most half the ring", i,
+                            (unsigned long long)size);
+        }
+    }
+    status = ndr_writer_reserve(w, size, &at, timeout_ms);
+    if (status != NDRING_OK) {
+        return status;
+    }
+    w->at = at;
+    for (i = 0; i < count; i++) {
+        heads[i].number = w->core->number + i;
+        w->members[i].head = heads[i];
+        w->members[i].at = at;
+        payloads[i] = ndr_at(&w->core->seg, at) + ndr_header_head(&heads[i]);
+        at += ndr_header_frame(&heads[i]);
+    }
+    w->end = at;
+    w->count = count;
+    w->open = NDR_OPEN_FRAMES;
+    return NDRING_OK;
+}
+
+/* ndring_writer_claim_frame claims one frame described by h, as ndring_writer_claim_group
+ * does. */
+static inline int ndring_writer_claim_frame(ndring_writer *w, ndring_header *h, int timeout_ms, void **payload) {
+    int status = ndring_writer_claim_group(w, h, 1, timeout_ms, payload);
+
+    if (status == NDRING_OK && h->kind == NDRING_KIND_DATA && !ndr_header_extended(h)) {
+        w->like = ndr_describe(h->payload_bytes, h->dtype, 1, 0);
+        w->like_dtype = h->dtype;
+        w->like_items = h->shape[0];
+        w->like_size = w->end - w->at;
+    }
+    return status;
+}
+
+/* ndr_writer_claim_slow is ndring_writer_claim for everything but a frame like the one
+ * before it for which there is plain room. */
+NDR_COLD int ndr_writer_claim_slow(ndring_writer *w, uint32_t dtype, uint32_t ndim, const uint64_t *shape, int timeout_ms,
+                                   void **payload) {
+    ndring_header h;
+
+    memset(&h, 0, sizeof h);
+    if (ndim > NDRING_MAX_DIMS || dtype > 255) {
+        return ndr_fail(&w->error, dtype > 255 ? NDRING_ERR_DTYPE : NDRING_ERR_SHAPE, "dtype %u, %u dimensions", dtype, ndim);
+    }
+    h.dtype = (uint8_t)dtype;
+    h.ndim = (uint8_t)ndim;
+    if (ndim > 0) {
+        memcpy(h.shape, shape, ndim * sizeof *shape);
+    }
+    return ndring_writer_claim_frame(w, &h, timeout_ms, payload);
+}
+
+/* ndr_writer_alike reports whether a claim of items elements is one of a frame like the
+ * one before it, up to end. */
+NDR_HOT int ndr_writer_alike(const ndring_writer *w, uint32_t dtype, uint64_t items, uint64_t end) {
+    return items == w->like_items && dtype == w->like_dtype && w->open == NDR_OPEN_NONE && (int64_t)(end - w->plain) <= 0;
+}
+
+/* ndring_writer_claim claims a C-order array of ndim extents and waits for room for
+ * timeout_ms, as the ring's policy says. The payload holds whatever lay there before.
+ * Errors as for ndring_writer_claim_group. */
+NDR_HOT int ndring_writer_claim(ndring_writer *w, uint32_t dtype, uint32_t ndim, const uint64_t *shape, int timeout_ms,
+                                void **payload) {
+    const ndr_core *core = &w->server.core;
+    uint64_t end = core->pos + w->like_size;
+
+    if (ndim != 1 || !ndr_writer_alike(w, dtype, shape[0], end)) {
+        return ndr_writer_claim_slow(w, dtype, ndim, shape, timeout_ms, payload);
+    }
+    w->end = end;
+    w->open = NDR_OPEN_INLINE;
+    *payload = ndr_at(&core->seg, core->pos) + NDRING_BASE_BYTES;
+    return NDRING_OK;
+}
+
+/* ndring_batch is space for count frames alike; the payload of frame i starts i * stride
+ * bytes behind that of the first. */
+typedef struct ndring_batch {
+    uint8_t *payload;
+    uint64_t stride;
+    uint64_t count;
+} ndring_batch;
+
+/* ndring_writer_claim_batch claims from 1 up to most one-dimensional frames of items
+ * elements, as many as there is room for at once; it waits for the first only. Readers see
+ * ordinary frames, and all or none of them when the writer dies. Commit or abort ends it.
+ * Errors as for ndring_writer_claim_group. */
+NDR_HOT int ndring_writer_claim_batch(ndring_writer *w, uint32_t dtype, uint64_t items, uint64_t most, int timeout_ms,
+                                      ndring_batch *batch) {
+    ndr_core *core = &w->server.core;
+    uint64_t end = core->pos + w->like_size, fit;
+    void *payload = NULL;
+    int status;
+
+    batch->count = 1;
+    if (!ndr_writer_alike(w, dtype, items, end)) {
+        status = ndr_writer_claim_slow(w, dtype, 1, &items, timeout_ms, &payload);
+        batch->payload = (uint8_t *)payload;
+        batch->stride = w->end - w->at;
+        return status;
+    }
+    fit = (w->plain - core->pos) / w->like_size;
+    batch->count = fit < most ? fit : most > 0 ? most : 1;
+    batch->stride = w->like_size;
+    batch->payload = ndr_at(&core->seg, core->pos) + NDRING_BASE_BYTES;
+    w->end = core->pos + batch->count * w->like_size;
+    w->count = (uint32_t)batch->count;
+    w->open = NDR_OPEN_BATCH;
+    return NDRING_OK;
+}
+
+/* ndr_writer_wake does what follows a commit when readers sleep or are told of frames by
+ * message. */
+NDR_COLD void ndr_writer_wake(ndring_writer *w) {
+    if (w->core->fenced) {
+        ndr_fence(); /* SYNC: park */
+    }
+    if (ndr_load(&ndr_core_table(w->core)->readers_parked) != 0) {
+        ndr_wake_readers(w->core);
+    }
+    if (w->server.streams != 0) {
+        ndr_server_announce(&w->server);
+    }
+}
+
+/* ndr_writer_advance moves the writer past what it committed and wakes who sleeps. */
+NDR_HOT void ndr_writer_advance(ndring_writer *w, uint64_t end, uint64_t frames) {
+    ndr_core *core = &w->server.core;
+
+    core->pos = end;
+    core->number += frames;
+    ndr_compiler_fence();
+    if (((uint32_t)core->fenced | w->server.streams) != 0 || ndr_load(&ndr_core_table(core)->readers_parked) != 0) {
+        ndr_writer_wake(w);
+    }
+}
+
+/* ndr_prefetch_ahead asks for a line in front of the writer before its stores need it;
+ * behind the mapping it does nothing. */
+NDR_HOT void ndr_prefetch_ahead(const void *line) {
+#if defined(__x86_64__)
+    __asm__ volatile("prefetchw %0" : : "m"(*((const char *)line + NDR_AHEAD_BYTES)));
+#else
+    __builtin_prefetch((const char *)line + NDR_AHEAD_BYTES, 1, 3);
+#endif
+}
+
+/* ndr_writer_set_plain finds how far frames like the last one need no further look. The
+ * word behind such a frame lies behind it in memory, too. */
+static inline void ndr_writer_set_plain(ndring_writer *w) {
+    const ndr_core *core = w->core;
+    uint64_t span = core->room - core->pos, left;
+
+    left = ndr_to_wrap(&core->seg, core->pos) - NDRING_LINE_BYTES;
+    span = span < left ? span : left;
+    left = core->mark - core->pos;
+    span = (int64_t)left < 0 ? 0 : span < left ? span : left;
+    left = w->like_size < NDR_NO_SIZE ? (uint64_t)(w->unlooked > 0 ? w->unlooked : 0) * w->like_size : 0;
+    w->plain = core->pos + (span < left ? span : left);
+    w->unlooked = 0; /* plain stands for them */
+}
+
+NDR_COLD void ndr_writer_commit_frames(ndring_writer *w) {
+    ndr_core *core = w->core;
+    uint64_t first = core->pos;
+    ndring_header pad;
+    uint32_t i;
+
+    ndr_store_relaxed(ndr_commit_word(&core->seg, w->end), 0);
+    for (i = w->count; i-- > 0;) {
+        const ndr_member *m = &w->members[i];
+        ndr_header_encode(&m->head, ndr_at(&core->seg, m->at));
+        ndr_store(ndr_commit_word(&core->seg, m->at), m->at | m->head.kind);
+    }
+    if (w->at != first) {
+        memset(&pad, 0, sizeof pad);
+        pad.number = core->number;
+        pad.ndim = 1;
+        pad.payload_bytes = w->at - first - NDRING_BASE_BYTES;
+        ndr_header_encode(&pad, ndr_at(&core->seg, first));
+        ndr_store(ndr_commit_word(&core->seg, first), first | NDRING_KIND_PADDING); /* SYNC: commit */
+    }
+    ndr_writer_advance(w, w->end, w->count);
+    if ((int64_t)(w->end - core->mark) > 0) {
+        ndr_pass_mark(core, first);
+    }
+    ndr_set_room(core);
+    ndr_writer_set_plain(w);
+}
+
+/* ndr_writer_commit_batch stores the headers of a batch, the first commit word last. */
+NDR_HOT void ndr_writer_commit_batch(ndring_writer *w) {
+    ndr_core *core = &w->server.core;
+    uint64_t *first = ndr_commit_word(&core->seg, core->pos), *word = first, step = w->like_size / 8, at = core->pos, i;
+
+    ndr_store_relaxed(first + w->count * step, 0);
+    for (i = 1; i < w->count; i++) {
+        word += step;
+        at += w->like_size;
+        ndr_store_relaxed(word + NDRING_FR_NUMBER / 8, core->number + i);
+        ndr_store_relaxed(word + NDRING_FR_DESCRIBE / 8, w->like);
+        ndr_store_relaxed(word, at | NDRING_KIND_DATA);
+    }
+    ndr_store_relaxed(first + NDRING_FR_NUMBER / 8, core->number);
+    ndr_store_relaxed(first + NDRING_FR_DESCRIBE / 8, w->like);
+    ndr_store(first, core->pos | NDRING_KIND_DATA); /* SYNC: commit */
+    ndr_writer_advance(w, w->end, w->count);
+}
+
+/* ndring_writer_commit makes what is claimed visible, whole. The claim is over. Without a
+ * claim it does nothing. */
+NDR_HOT void ndring_writer_commit(ndring_writer *w) {
+    ndr_core *core = &w->server.core;
+    uint64_t at = core->pos, *word = ndr_commit_word(&core->seg, at);
+    enum ndr_opening open = w->open;
+
+    w->open = NDR_OPEN_NONE;
+    if (open != NDR_OPEN_INLINE) {
+        if (open == NDR_OPEN_BATCH) {
+            ndr_writer_commit_batch(w);
+        } else if (open == NDR_OPEN_FRAMES) {
+            ndr_writer_commit_frames(w);
+        }
+        return;
+    }
+    ndr_store_relaxed(word + w->like_size / 8, 0);
+    ndr_store_relaxed(word + NDRING_FR_NUMBER / 8, core->number);
+    ndr_store_relaxed(word + NDRING_FR_DESCRIBE / 8, w->like);
+    ndr_store(word, at | NDRING_KIND_DATA); /* SYNC: commit */
+    ndr_prefetch_ahead(word);
+    ndr_writer_advance(w, at + w->like_size, 1);
+}
+
+/* ndring_writer_abort gives the claimed space back. Nothing of it becomes visible. */
+static inline void ndring_writer_abort(ndring_writer *w) { w->open = NDR_OPEN_NONE; }
+
+/* ndring_writer_publish claims a C-order array, copies it in and commits. */
+static inline int ndring_writer_publish(ndring_writer *w, uint32_t dtype, uint32_t ndim, const uint64_t *shape, const void *values,
+                                        int timeout_ms) {
+    void *payload = NULL;
+    int status = ndring_writer_claim(w, dtype, ndim, shape, timeout_ms, &payload);
+
+    if (status == NDRING_OK) {
+        uint64_t bytes = w->open == NDR_OPEN_INLINE ? w->like & NDRING_DESC_LEN_MASK : w->members[0].head.payload_bytes;
+        if (bytes > 0) {
+            memcpy(payload, values, (size_t)bytes);
+        }
+        ndring_writer_commit(w);
+    }
+    return status;
+}
+
+#endif

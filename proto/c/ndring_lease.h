@@ -1,0 +1,144 @@
+/* A reader and the frame it holds: taking a committed frame, giving it back. Nothing
+ * here waits. */
+#ifndef NDRING_LEASE_H
+#define NDRING_LEASE_H
+
+#include "ndring_frame.h"
+#include "ndring_session.h"
+
+#define NDR_RELEASE_DIVISOR 16 /* stream mode: capacity/16 is held back before it is said */
+
+typedef struct ndring_reader {
+    uint64_t pos;    /* cursor: all before it is released */
+    uint64_t like;   /* description of the inline frame in frame.header, or NDR_NOT_ALIKE */
+    uint64_t size;   /* and its size */
+    int held;        /* a frame is leased */
+    int stream;      /* stream mode */
+    int fenced;      /* fence after each release */
+    int armed;       /* the parked words are stored and not looked at since */
+    ndr_slot *slot;
+    ndr_table_head *table;
+    ndring_frame frame;
+    ndr_session session;
+    ndr_hello hello;
+    char ring[NDRING_MAX_NAME_BYTES + 1];
+    char *dir;
+    int restart_wait_ms;
+    int barrier;     /* membarrier before parking */
+    int fatal;       /* why no frame will come any more */
+    uint64_t known;  /* stream mode: all before it is published */
+    uint64_t sent;   /* stream mode: the release told last */
+    uint64_t rested; /* park mode: the position of the last wait */
+    uint64_t rescues;
+    int64_t lost_at; /* when the writer hung up, 0 = it did not */
+    int poll;        /* epoll descriptor for the caller, -1 until asked for */
+    int timer;       /* ticks while a writer is looked for */
+    ndr_spinner spin;
+    ndring_error error;
+} ndring_reader;
+
+#define NDR_NOT_ALIKE (~(uint64_t)0)
+
+/* ndr_reader_unlike sends the next frame the slow way, whatever its description says. */
+static inline void ndr_reader_unlike(ndring_reader *r) {
+    r->like = NDR_NOT_ALIKE;
+    r->size = NDR_NO_SIZE;
+}
+
+/* ndr_reader_fail makes a status final. An evicted reader sees overwritten memory as
+ * corrupt, so the eviction is told first. */
+NDR_COLD int ndr_reader_fail(ndring_reader *r, int status) {
+    if (!ndr_intact(&r->session.segment, r->pos)) {
+        status = ndr_fail(&r->error, NDRING_ERR_EVICTED, "reader of ring %s at position %llu", r->ring, (unsigned long long)r->pos);
+    }
+    r->fatal = status;
+    ndr_reader_unlike(r);
+    return status;
+}
+
+NDR_COLD void ndr_reader_say_released(ndring_reader *r) {
+    if (r->sent != r->pos) {
+        r->sent = r->pos;
+        (void)ndr_outbox_offer(&r->session.out, r->session.socket, NDR_PLACE_RELEASED, NDRING_MSG_RELEASED, 0, r->pos);
+        return;
+    }
+    (void)ndr_outbox_flush(&r->session.out, r->session.socket);
+}
+
+/* ndr_reader_answer wakes a writer that waits for this cursor. SYNC: park */
+NDR_COLD void ndr_reader_answer(ndring_reader *r, uint64_t wanted) {
+    if ((int64_t)(r->pos - (wanted & ~(uint64_t)NDRING_KIND_MASK)) >= 0 && ndr_swap(&r->table->writer_parked, 0) != 0) {
+        ndr_ring(r->session.writer_bell);
+    }
+}
+
+/* ndr_reader_advance moves the cursor to end. SYNC: park */
+NDR_HOT void ndr_reader_advance(ndring_reader *r, uint64_t end) {
+    uint64_t wanted;
+
+    r->pos = end;
+    if (r->stream) {
+        if (r->pos - r->sent >= r->session.segment.capacity / NDR_RELEASE_DIVISOR) {
+            ndr_reader_say_released(r);
+        }
+        return;
+    }
+    ndr_store(&r->slot->cursor, end);
+    ndr_compiler_fence();
+    if (r->fenced) {
+        ndr_fence();
+    }
+    wanted = ndr_load(&r->table->writer_parked);
+    if (wanted != 0) {
+        ndr_reader_answer(r, wanted);
+    }
+}
+
+/* ndring_reader_release gives the leased frames back. NDRING_ERR_EVICTED says that they may
+ * have been overwritten while they were held. Without a lease it does nothing. */
+NDR_HOT int ndring_reader_release(ndring_reader *r) {
+    if (!r->held) {
+        return r->fatal;
+    }
+    r->held = 0;
+    r->frame.payload = NULL;
+    if (!ndr_intact(&r->session.segment, r->pos)) {
+        return ndr_reader_fail(r, NDRING_ERR_EVICTED);
+    }
+    ndr_reader_advance(r, r->frame.end);
+    return NDRING_OK;
+}
+
+/* ndr_reader_take leases the frame at the cursor, or steps over one that is not for the
+ * caller; then *deliver is 0. */
+static inline int ndr_reader_take(ndring_reader *r, uint64_t word, int *deliver) {
+    const ndr_segment *s = &r->session.segment;
+    int status;
+
+    ndr_reader_unlike(r);
+    if (!ndr_is_commit(word, r->pos)) {
+        return ndr_reader_fail(r, ndr_unexpected(r->pos, word, &r->error));
+    }
+    status = ndr_frame_set(&r->frame, s, r->pos, word & NDRING_KIND_MASK, &r->error);
+    if (status == NDRING_OK && r->stream && (int64_t)(r->known - r->frame.end) < 0) {
+        status = ndr_fail(&r->error, NDRING_ERR_CORRUPT, "frame at position %llu ends at %llu, announced were %llu",
+                          (unsigned long long)r->pos, (unsigned long long)r->frame.end, (unsigned long long)r->known);
+    }
+    if (status == NDRING_OK) {
+        status = ndr_frame_delivered(&r->frame, deliver, &r->error);
+    }
+    if (status != NDRING_OK) {
+        return ndr_reader_fail(r, status);
+    }
+    r->held = 1;
+    if (!*deliver) {
+        return ndring_reader_release(r);
+    }
+    if (r->frame.header.kind == NDRING_KIND_DATA && !ndr_header_extended(&r->frame.header)) {
+        r->like = ndr_describe(r->frame.header.payload_bytes, r->frame.header.dtype, 1, r->frame.header.flags);
+        r->size = r->frame.end - r->frame.position;
+    }
+    return NDRING_OK;
+}
+
+#endif
