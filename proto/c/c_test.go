@@ -151,3 +151,24 @@ func TestSanitizedRun(t *testing.T) {
 		})
 	}
 }
+
+// Check groups, batches, eviction, overtaken observers, a lost writer and each sort of bad
+// input between live processes, with the sanitizers watching.
+func TestLive(t *testing.T) {
+	for name, sanitizers := range map[string]string{"addresses": "address,undefined", "threads": "thread"} {
+		t.Run(name, func(t *testing.T) {
+			program := build(t, compilers()[0], filepath.Join("tests", "live.c"), "-g", "-fsanitize="+sanitizers, "-fno-sanitize-recover=all")
+			dir, err := os.MkdirTemp("/dev/shm", "ndring-c-")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer os.RemoveAll(dir)
+			if out, err := exec.Command(program, dir).CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+				t.Errorf("left in the ring directory: %v, %v", left, err)
+			}
+		})
+	}
+}

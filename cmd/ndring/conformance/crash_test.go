@@ -12,7 +12,7 @@ import (
 )
 
 func crashing() []string {
-	return []string{"--capacity", "65536", "--until", "3000", "--dtype", "f64", "--shape", "3x5"}
+	return []string{"--capacity", "65536", "--until", "1500", "--dtype", "f64", "--shape", "3x5"}
 }
 
 // killed waits for a process that kills itself.
@@ -31,10 +31,11 @@ func TestProducerKilledAndRestarted(t *testing.T) {
 		for _, successor := range languages() {
 			for _, wake := range consumer.wakes {
 				t.Run(successor.name+" "+wake, func(t *testing.T) {
+					t.Parallel()
 					dir := privateDir(t)
 					arguments := append([]string{"k", "--dir", dir}, crashing()...)
 					r := start(t, consumer.consumer(t), "k", "--dir", dir, "--wake", wake, "--restart-ms", "30000")
-					start(t, producer.producer(t), append(arguments, "--kill-at", "1500")...).killed(t)
+					start(t, producer.producer(t), append(arguments, "--kill-at", "750")...).killed(t)
 					start(t, successor.producer(t), arguments...).succeed(t)
 					got, want := withoutRescues(r.succeed(t)), withoutRescues(expected(t, crashing()))
 					if got != want {
@@ -59,6 +60,7 @@ func TestConsumerKilled(t *testing.T) {
 	eachPair(t, func(t *testing.T, producer, consumer language) {
 		for _, wake := range consumer.wakes {
 			t.Run(wake, func(t *testing.T) {
+				t.Parallel()
 				dir := privateDir(t)
 				w := start(t, producer.producer(t), append([]string{"v", "--dir", dir}, crashing()...)...)
 				holder, err := ipc.Dial(t.Context(), "v", ipc.ReaderConfig{Dir: dir})
@@ -106,7 +108,7 @@ func awaitReaders(t *testing.T, dir, name string, n int) {
 func TestNamedConsumerReturns(t *testing.T) {
 	eachPair(t, func(t *testing.T, producer, consumer language) {
 		dir := privateDir(t)
-		named := []string{"n", "--dir", dir, "--name", "reader", "--keep-ms", "60000"}
+		named := []string{"n", "--dir", dir, "--wake", consumer.wakes[0], "--name", "reader", "--keep-ms", "60000"}
 		victim := start(t, consumer.consumer(t), append(named, "--kill-at", "700")...)
 		w := start(t, producer.producer(t), append([]string{"n", "--dir", dir}, crashing()...)...)
 		victim.killed(t)
@@ -116,7 +118,7 @@ func TestNamedConsumerReturns(t *testing.T) {
 			t.Fatalf("consumer printed %q: %v", line, err)
 		}
 		exact := consumer.wakes[0] == "park"
-		if first > 700 || exact && first < 700 || first+frames != 3000 || !strings.Contains(line, " gaps=0 torn=0 ") {
+		if first > 700 || exact && first < 700 || first+frames != 1500 || !strings.Contains(line, " gaps=0 torn=0 ") {
 			t.Errorf("consumer read %q, want all frames from 700 on", line)
 		}
 		w.succeed(t)

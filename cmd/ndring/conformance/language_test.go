@@ -24,7 +24,7 @@ func languages() []language {
 	return []language{
 		{"go", goRole("producer"), goRole("consumer"), []string{"park", "stream"}, true},
 		{"c", cExample("producer"), cExample("consumer"), []string{"park", "stream"}, true},
-		{"python", pythonExample("producer"), pythonExample("consumer"), []string{"stream"}, false},
+		{"python", pythonExample("producer"), pythonExample("consumer"), []string{"park", "stream"}, false},
 	}
 }
 
@@ -58,7 +58,7 @@ func buildC(t testing.TB) string {
 		}
 		for _, name := range []string{"producer", "consumer"} {
 			source := filepath.Join("..", "..", "..", "proto", "c", "examples", name+".c")
-			out, err := exec.Command("gcc", "-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-pedantic",
+			out, err := exec.Command("gcc", "-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", "-pedantic",
 				"-o", filepath.Join(compiled.dir, name), source).CombinedOutput()
 			if err != nil {
 				compiled.said, compiled.err = string(out), err

@@ -3,10 +3,17 @@
 package conformance
 
 import (
+	"flag"
 	"fmt"
 	"os"
+	"runtime"
+	"strconv"
 	"testing"
 )
+
+// cells is how many cells of a matrix run at once for each processor: most of a cell is
+// waiting for programs to start and for each other.
+const cells = 2
 
 // roleMark is the first argument of a re-executed test binary that plays a role.
 const roleMark = "-conformance-role"
@@ -14,6 +21,11 @@ const roleMark = "-conformance-role"
 func TestMain(m *testing.M) {
 	if len(os.Args) > 2 && os.Args[1] == roleMark {
 		os.Exit(playRole(os.Args[2], os.Args[3:]))
+	}
+	flag.Parse()
+	if err := flag.Set("test.parallel", strconv.Itoa(cells*runtime.NumCPU())); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 	code := m.Run()
 	if compiled.dir != "" {

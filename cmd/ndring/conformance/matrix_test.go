@@ -16,7 +16,7 @@ import (
 )
 
 // deadline ends a run that hangs; no run asserts how long it takes.
-const deadline = 30 * time.Second
+const deadline = 60 * time.Second
 
 // sorts are the arrays of the matrix. Each run laps its ring several times.
 func sorts() map[string][]string {
@@ -123,7 +123,10 @@ func expected(t *testing.T, arguments []string) string {
 func eachPair(t *testing.T, f func(t *testing.T, producer, consumer language)) {
 	for _, p := range languages() {
 		for _, c := range languages() {
-			t.Run(p.name+" to "+c.name, func(t *testing.T) { f(t, p, c) })
+			t.Run(p.name+" to "+c.name, func(t *testing.T) {
+				t.Parallel()
+				f(t, p, c)
+			})
 		}
 	}
 }
@@ -136,6 +139,7 @@ func TestMatrix(t *testing.T) {
 			want := expected(t, arguments)
 			for _, wake := range consumer.wakes {
 				t.Run(fmt.Sprintf("%s %s", sort, wake), func(t *testing.T) {
+					t.Parallel()
 					dir := privateDir(t)
 					r := start(t, consumer.consumer(t), "m", "--dir", dir, "--wake", wake)
 					w := start(t, producer.producer(t), append([]string{"m", "--dir", dir}, arguments...)...)
@@ -157,6 +161,7 @@ func TestPolledDescriptor(t *testing.T) {
 	for _, producer := range languages() {
 		for _, wake := range []string{"park", "stream"} {
 			t.Run(producer.name+" "+wake, func(t *testing.T) {
+				t.Parallel()
 				dir := privateDir(t)
 				r := start(t, consumer(t), "m", "--dir", dir, "--wake", wake, "--poll", "1")
 				w := start(t, producer.producer(t), append([]string{"m", "--dir", dir, "--pause-ms", "0"}, arguments...)...)

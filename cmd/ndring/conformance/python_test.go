@@ -63,6 +63,7 @@ func TestPythonModule(t *testing.T) {
 	for _, file := range files {
 		module := strings.TrimSuffix(filepath.Base(file), ".py")
 		t.Run(module, func(t *testing.T) {
+			t.Parallel()
 			cmd := exec.Command(interpreter(t), "-B", "-W", "error::ResourceWarning", "-m", "unittest", module)
 			cmd.Dir = filepath.Dir(file)
 			cmd.Env = append(os.Environ(), "PYTHONPATH=..", "NDRING_DIR="+privateDir(t))
@@ -81,6 +82,7 @@ func TestPythonConsumers(t *testing.T) {
 		want := expected(t, arguments)
 		for _, way := range []string{"--batches", "--asyncio"} {
 			t.Run(sort+" "+way, func(t *testing.T) {
+				t.Parallel()
 				dir := privateDir(t)
 				r := start(t, consumer(t), "m", "--dir", dir, way, "1")
 				w := start(t, goRole("producer")(t), append([]string{"m", "--dir", dir}, arguments...)...)
@@ -98,6 +100,7 @@ func TestPythonConsumers(t *testing.T) {
 func TestPythonObserver(t *testing.T) {
 	for _, producer := range languages() {
 		t.Run(producer.name, func(t *testing.T) {
+			t.Parallel()
 			dir := privateDir(t)
 			front := pythonExample("consumer")(t)
 			observer := exec.Command(front[0], append(front[1:], "o", "--dir", dir, "--wake", "observe", "--ready", "1")...)

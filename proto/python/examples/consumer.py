@@ -29,7 +29,7 @@ class Tally:
     """What was read."""
 
     def __init__(self, kill_at: int) -> None:
-        self.frames = self.bytes = self.first = self.next = self.gaps = self.torn = self.checksum = 0
+        self.frames = self.bytes = self.first = self.next = self.gaps = self.torn = self.checksum = self.rescues = 0
         self.kill_at = kill_at
         self.last: Optional[ndring.Header] = None
 
@@ -51,8 +51,8 @@ class Tally:
         h = self.last or ndring.Header(ndim=0)
         name = DTYPES[h.dtype].name if h.dtype else "-"
         shape, strides = ("x".join(map(str, d[:h.ndim])) or "scalar" for d in (h.shape, h.strides))
-        return "frames=%d bytes=%d first=%d gaps=%d torn=%d checksum=%016x dtype=%s shape=%s strides=%s rescues=0" % (
-            self.frames, self.bytes, self.first, self.gaps, self.torn, self.checksum, name, shape, strides)
+        return "frames=%d bytes=%d first=%d gaps=%d torn=%d checksum=%016x dtype=%s shape=%s strides=%s rescues=%d" % (
+            self.frames, self.bytes, self.first, self.gaps, self.torn, self.checksum, name, shape, strides, self.rescues)
 
 
 def consume(o: argparse.Namespace, tally: Tally) -> None:
@@ -63,7 +63,7 @@ def consume(o: argparse.Namespace, tally: Tally) -> None:
             for frame in frames:
                 tally.count(frame)
         return
-    settings = dict(dir=o.dir, name=o.name, keep=o.keep_ms / 1000, restart_wait=o.restart_ms / 1000)
+    settings = dict(dir=o.dir, name=o.name, keep=o.keep_ms / 1000, restart_wait=o.restart_ms / 1000, wake=o.wake)
     if o.asyncio:
         asyncio.run(consume_async(o.ring, settings, tally))
         return
@@ -71,18 +71,20 @@ def consume(o: argparse.Namespace, tally: Tally) -> None:
         for batch in frames.batches() if o.batches else ([frame] for frame in frames):
             for frame in batch:
                 tally.count(frame)
+        tally.rescues = frames.rescues
 
 
 async def consume_async(ring: str, settings: dict, tally: Tally) -> None:
     async with await ndring.Consumer.open(ring, **settings) as frames:
         async for frame in frames:
             tally.count(frame)
+        tally.rescues = frames.rescues
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("ring")
-    parser.add_argument("--wake", default="stream", choices=("stream", "observe"))
+    parser.add_argument("--wake", default="stream", choices=("stream", "park", "observe"))
     parser.add_argument("--name", default="")
     parser.add_argument("--keep-ms", type=float, default=0)
     parser.add_argument("--restart-ms", type=float, default=5000)

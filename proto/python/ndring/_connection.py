@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Tuple
 
 from . import _layout as L
 from . import _order
-from ._writer import Attached
+from ._slots import Attached
 from .errors import NdringError, NoPositionError, RefusedError, SlotError, VersionError
 from .identity import table_bytes
 from .message import Hello, Note, Refusal, Welcome, decode_hello, decode_note

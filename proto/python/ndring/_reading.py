@@ -1,22 +1,22 @@
-"""What a consumer does without waiting: taking announced frames, singly or in batches,
-releasing them, and finding the writer again. Consumer adds the waits.
+"""What a consumer does without waiting: taking frames, releasing them, and finding the
+writer again. Consumer adds the waits.
 """
 
-from typing import List, Optional
-
-import numpy as np
+from typing import Optional
 
 from . import _layout as L
+from ._park import SAFETY_SECONDS, Parking
 from .errors import ContractError, CorruptError, EndOfRing, EvictedError, KindError, NdringError, RefusedError, WriterLostError
-from .frame import Batch, Frame, Lease, Run, desc_of
+from .frame import Frame, Lease, desc_of
 from .message import Hello, Welcome
 from .segment import add, unexpected
 from .session import Finder, Session
 
 _M = (1 << 64) - 1
 _HALF = 1 << 63
+_UNBOUNDED = 1 << 62  # park mode: nothing is announced
 _EXTENDED = L.FLAG_EXTENDED << L.DESC_FLAG_SHIFT  # clear in the description of an inline frame
-_DELIVERED = (L.KIND_DATA, L.KIND_STREAM_END)
+DELIVERED = (L.KIND_DATA, L.KIND_STREAM_END)
 _EVICTIONS = {
     L.CODE_TOO_SLOW: "held the full ring longer than agreed",
     L.CODE_CURSOR: "its cursor went backwards or beyond the tail",
@@ -25,7 +25,8 @@ _EVICTIONS = {
 
 
 class Reading(Lease):
-    """A reader in stream mode, one step at a time."""
+    """A reader, one step at a time. In stream mode it knows what is committed by
+    announcements, in park mode by the commit words alone."""
 
     ring: str
     _dir: Optional[str]
@@ -35,6 +36,9 @@ class Reading(Lease):
     _session: Optional[Session] = None
     _error: Optional[BaseException] = None  # why no frame will come any more
     _held = False
+    _parks = False  # in park mode
+    _parking: Optional[Parking] = None  # while there is a writer
+    _rescues = 0
     _like = 0  # description word of the last inline frame that passed every check
     _like_size = 0
 
@@ -44,10 +48,14 @@ class Reading(Lease):
         #: The writer's last answer: where reading began and what history there was.
         self.welcome: Welcome = session.welcome
         self._pos = self._next = self._told = self._known = session.welcome.start
+        self._parks = session.parking is not None
+        if self._parks:
+            self._known = add(self._pos, _UNBOUNDED)
         self._bind(session)
 
     def _bind(self, session: Session) -> None:
         self._session = session
+        self._parking = session.parking
         self._epoch = session.welcome.epoch
         self._finder = None
 
@@ -95,7 +103,7 @@ class Reading(Lease):
             self._next = end
             self._pass()
             return None
-        if kind not in _DELIVERED:
+        if kind not in DELIVERED:
             raise self._fail(KindError("frame at position %d is of kind %d" % (pos, kind)))
         desc = desc_of(head)
         if desc & _EXTENDED or kind != L.KIND_DATA:
@@ -128,13 +136,16 @@ class Reading(Lease):
             self._error = EvictedError("at position %d: the frame was overwritten while it was held" % pos)
             raise self._error
         self._pos = self._next
-        if (self._pos - self._told) & _M >= s.capacity >> 4:
+        if self._parks:
+            if self._parking is not None:
+                self._parking.release(self._pos)
+        elif (self._pos - self._told) & _M >= s.capacity >> 4:
             self._tell()
 
     def _tell(self) -> None:
         """Tells the writer how far this reader is."""
         session = self._session
-        if session is not None and self._told != self._pos:
+        if session is not None and not self._parks and self._told != self._pos:
             self._told = self._pos
             session.release(self._pos)
 
@@ -147,6 +158,8 @@ class Reading(Lease):
         s = self._segment
         if s.words[s.epoch_index] != self._epoch and not self._reconnect():
             return False
+        if self._parks:
+            return self._ready_parked()
         if self._pos != self._known:
             return True
         session = self._session
@@ -170,6 +183,40 @@ class Reading(Lease):
         session.flush()
         return False
 
+    def _ready_parked(self) -> bool:
+        """Is _ready for park mode."""
+        s, pos, parking = self._segment, self._pos, self._parking
+        if parking is not None and parking.armed:
+            parking.disarm()
+        if s.commit_word(pos):
+            return True
+        session = self._session
+        if session is None or parking is None:
+            return self._reconnect() and s.commit_word(pos) != 0
+        if s.ended(pos) and not s.commit_word(pos):
+            raise self._finish(EndOfRing("ring %r ended at position %d" % (self.ring, pos)))
+        session.drain()
+        if session.evicted is not None or parking.evicted:
+            raise self._fail(EvictedError(_EVICTIONS.get(session.evicted or 0, "its slot was taken back")))
+        if session.hung_up:  # which came after everything that was committed
+            return s.commit_word(pos) != 0 or self._reconnect() and s.commit_word(pos) != 0
+        return False
+
+    def _arm(self, parking: Parking) -> bool:
+        """Reports whether to sleep: no frame came before the writer could know. SYNC: park."""
+        parking.arm(self._pos)
+        s = self._segment
+        if s.commit_word(self._pos) or s.ended(self._pos):
+            parking.disarm()
+            return False
+        return True
+
+    def _woke(self, rung: bool, seconds: Optional[float]) -> None:
+        """Counts a sleep that only the safety timeout ended although a frame was there."""
+        parking = self._parking
+        if parking is not None and parking.armed and not parking.disarm() and not rung and seconds == SAFETY_SECONDS:
+            self._rescues += self._segment.commit_word(self._pos) != 0
+
     def _learn(self, published: int) -> bool:
         ahead = (published - self._pos) & _M
         if ahead == 0 or ahead >= _HALF:
@@ -192,11 +239,11 @@ class Reading(Lease):
         if self._finder is None:
             assert self._session is not None
             self._session.close()
-            self._session = None
+            self._session = self._parking = None
             self._finder = Finder(self._dir, self.ring, self._restart_wait)
         w = self.welcome
         hello = self._hello._replace(
-            flags=L.HELLO_RECONNECT, ring_id=w.ring_id, slot=w.slot, generation=w.generation,
+            flags=self._hello.flags | L.HELLO_RECONNECT, ring_id=w.ring_id, slot=w.slot, generation=w.generation,
             start=L.START_POSITION, position=self._pos)
         try:
             session = self._finder.step(hello, self._segment)
@@ -216,76 +263,6 @@ class Reading(Lease):
         self.welcome = session.welcome
         self._told = self._pos
         self._bind(session)
-        self._learn(session.published)
+        if not self._parks:
+            self._learn(session.published)
         return True
-
-    # Batches.
-
-    def _take_batch(self, most: int) -> Optional[Batch]:
-        frame = self._take()
-        if frame is None:
-            return None
-        s = self._segment
-        batch = Batch(self, self._ticket, s, frame.position)
-        at, enough = frame.position, s.capacity // 4
-        while len(batch) < most and (at - frame.position) & _M < enough:
-            end = self._extend(batch, at, most - len(batch))
-            if end == at:
-                break
-            at = end
-        if not len(batch):
-            raise self._fail(CorruptError("frame at position %d changed" % at))
-        self._next = at
-        return batch
-
-    def _extend(self, batch: Batch, at: int, most: int) -> int:
-        """Adds what lies at position at to a batch: a run of small frames or one
-        frame. Returns where it ends. What is wrong there is told later, when a batch
-        begins with it."""
-        s = self._segment
-        left = (self._known - at) & _M
-        if left == 0 or left >= _HALF:
-            return at
-        i = s.commit_index(at)
-        if s.words[i] == at | L.KIND_DATA and s.words[i + 2] == self._like:
-            size = self._like_size
-            n = min(left // size, s.to_wrap(at) // size, max(1, s.capacity // 4 // size), most)
-            numbers = self._alike(at, size, n)
-            if numbers:
-                batch.add(Run(batch, at, size, numbers, self._like), len(numbers))
-                return add(at, size * len(numbers))
-        return self._extend_one(batch, at, left)
-
-    def _alike(self, at: int, size: int, n: int) -> List[int]:
-        """Numbers of the frames from at on, at most n, that are described alike."""
-        s = self._segment
-        if n < 1:
-            return []
-        w = np.ndarray((n, 3), "<u8", s.buffer, s.data_off + (at & s.mask), (size, 8))
-        words = w[:, 0] - np.arange(n, dtype=np.uint64) * np.uint64(size)
-        same = (words == np.uint64(at | L.KIND_DATA)) & (w[:, 2] == np.uint64(self._like))
-        if not same.all():
-            n = int(same.argmin())
-        numbers: List[int] = w[:n, 1].tolist()
-        return numbers
-
-    def _extend_one(self, batch: Batch, at: int, left: int) -> int:
-        s = self._segment
-        word = s.commit_word(at)
-        kind = word & L.KIND_MASK
-        if word - kind != at or kind == 0:
-            return at
-        try:
-            head = s.committed_header(at, kind)
-        except ContractError:
-            return at
-        end = add(at, head.frame_bytes)
-        if head.frame_bytes > left or kind not in _DELIVERED and kind != L.KIND_PADDING and kind < L.KIND_SKIPPABLE:
-            return at
-        if kind in _DELIVERED:
-            desc = desc_of(head)
-            plain = kind == L.KIND_DATA and not desc & _EXTENDED
-            batch.add(Frame(self, self._ticket, s, at, end, head.number, desc, None if plain else head), 1)
-            if plain:
-                self._like, self._like_size = desc, head.frame_bytes
-        return end

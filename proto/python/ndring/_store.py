@@ -16,7 +16,7 @@ from .errors import (
 )
 from .identity import Identity, table_bytes
 from .segment import Segment, map_file, read_identity
-from .table import SlotInfo, TableHead, decode_slot, decode_table_head, slot_offset
+from .table import Table, TableHead, decode_table_head
 
 
 class Lock:
@@ -58,31 +58,6 @@ def _pid(fd: int) -> int:
         return int(os.pread(fd, 24, 0).split()[0])
     except (ValueError, IndexError):
         return 0
-
-
-class Table:
-    """A reader table in memory."""
-
-    def __init__(self, buffer: "object", head: TableHead) -> None:
-        self.head = head
-        self.buffer = buffer
-        self.bytes = memoryview(buffer)  # type: ignore[arg-type]
-        self.words = self.bytes[:len(self.bytes) & ~7].cast("Q")
-
-    def index(self, slot: int, field: int) -> int:
-        """Index of a word of a slot."""
-        return (slot_offset(slot) + field) >> 3
-
-    def slot(self, i: int) -> SlotInfo:
-        """The writer's half of a slot."""
-        at = slot_offset(i)
-        return decode_slot(bytes(self.bytes[at:at + L.SL_CURSOR]))
-
-    def describe(self, i: int, info: SlotInfo) -> None:
-        """Stores the writer's half of a slot, the state last."""
-        at, raw = slot_offset(i), info.encode()
-        self.bytes[at + 8:at + len(raw)] = raw[8:]
-        _order.store_release(self.words, at >> 3, info.state_word)
 
 
 class Store:

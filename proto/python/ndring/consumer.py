@@ -1,9 +1,10 @@
-"""The consumer: a lossless reader in stream mode.
+"""The consumer: a lossless reader.
 
-It is told of frames by packets on the control socket and gives them back the same
-way. It maps the ring read-only and stores to no shared memory, so it needs no atomic
-operations: the received packet orders the writer's stores before its loads. It goes
-on without a gap when the writer is restarted.
+In stream mode it is told of frames by packets on the control socket and gives them back
+the same way. It maps the ring read-only and stores to no shared memory, so it needs no
+atomic operations: the received packet orders the writer's stores before its loads. In
+park mode it looks at the ring itself, as _park describes. Either way it goes on without
+a gap when the writer is restarted.
 """
 
 import asyncio
@@ -13,8 +14,10 @@ from types import TracebackType
 from typing import Any, AsyncIterator, Callable, Iterator, Optional, Tuple, Type, Union
 
 from . import _layout as L
-from ._reading import Reading
-from .errors import ClosedError, EndOfRing, EvictedError
+from . import _order
+from ._batching import Batching
+from ._park import SAFETY_SECONDS
+from .errors import ClosedError, EndOfRing, EvictedError, PlatformError
 from .frame import Batch, Frame
 from .identity import Identity, check_name
 from .message import Hello
@@ -26,17 +29,26 @@ _STARTS = {"oldest": L.START_OLDEST, "latest": L.START_LATEST}
 BATCH_FRAMES = 4096
 
 
-def _hello(name: str, start: Union[str, int], keep: float, evict_after: Optional[float]) -> Hello:
+_WAKES = {"stream": L.WAKE_STREAM, "park": L.WAKE_PARK}
+
+
+def _hello(name: str, start: Union[str, int], keep: float, evict_after: Optional[float], wake: str) -> Hello:
     if isinstance(start, str) and start not in _STARTS:
         raise ValueError("start %r; use 'oldest', 'latest' or a position" % start)
+    if wake not in _WAKES:
+        raise ValueError("wake %r; use 'stream' or 'park'" % wake)
+    if wake == "park" and not _order.HAS_EXCHANGE:
+        raise PlatformError("park mode needs atomic operations, which Python has through libatomic.so.1 only: "
+                            "install libatomic1, or use stream mode")
+    flags = L.HELLO_ASYMMETRIC | L.HELLO_BARRIER if wake == "park" and _order.register() else 0
     position = 0 if isinstance(start, str) else start
     return Hello(
         start=_STARTS[start] if isinstance(start, str) else L.START_POSITION, position=position, pid=os.getpid(),
-        name=check_name(name) if name else "", keep_ms=int(keep * 1000 + 0.999),
+        wake=_WAKES[wake], flags=flags, name=check_name(name) if name else "", keep_ms=int(keep * 1000 + 0.999),
         evict_ms=0 if evict_after is None else max(1, int(evict_after * 1000)))
 
 
-class Consumer(Reading):
+class Consumer(Batching):
     """Reads every frame of a ring, once and in order; the writer waits for it.
 
     ring is the ring's name. start is "oldest", "latest" or a position. A named
@@ -44,7 +56,9 @@ class Consumer(Reading):
     the ring to appear (None: as long as it takes; 0: NoRingError at once); on_wait is
     called once with the ring's name when there is a wait. evict_after lets the writer
     go on without this consumer once it held up the full ring for so long.
-    restart_wait is how long to wait for a writer that died.
+    restart_wait is how long to wait for a writer that died. wake is "stream", or "park":
+    then no message is sent while frames keep coming. That needs libatomic, and raises
+    PlatformError without.
 
     It is for one thread at a time. Iterating yields frames; each is released when the
     next is asked for. All waits take a timeout in seconds and raise TimeoutError.
@@ -52,8 +66,8 @@ class Consumer(Reading):
 
     def __init__(self, ring: str, *, dir: Optional[str] = None, name: str = "", start: Union[str, int] = "oldest",
                  timeout: Optional[float] = None, on_wait: Optional[Callable[[str], Any]] = None, keep: float = 0.0,
-                 evict_after: Optional[float] = None, restart_wait: float = 5.0) -> None:
-        self._prepare(ring, dir, name, start, timeout, keep, evict_after, restart_wait)
+                 evict_after: Optional[float] = None, restart_wait: float = 5.0, wake: str = "stream") -> None:
+        self._prepare(ring, dir, name, start, timeout, keep, evict_after, restart_wait, wake)
         while not self._attach():
             if on_wait is not None:
                 on_wait(ring)
@@ -63,10 +77,10 @@ class Consumer(Reading):
     @classmethod
     async def open(cls, ring: str, *, dir: Optional[str] = None, name: str = "", start: Union[str, int] = "oldest",
                    timeout: Optional[float] = None, on_wait: Optional[Callable[[str], Any]] = None, keep: float = 0.0,
-                   evict_after: Optional[float] = None, restart_wait: float = 5.0) -> "Consumer":
+                   evict_after: Optional[float] = None, restart_wait: float = 5.0, wake: str = "stream") -> "Consumer":
         """Is the constructor for asyncio: the wait for the ring lets others run."""
         self = cls.__new__(cls)
-        self._prepare(ring, dir, name, start, timeout, keep, evict_after, restart_wait)
+        self._prepare(ring, dir, name, start, timeout, keep, evict_after, restart_wait, wake)
         while not self._attach():
             if on_wait is not None:
                 on_wait(ring)
@@ -75,10 +89,10 @@ class Consumer(Reading):
         return self
 
     def _prepare(self, ring: str, dir: Optional[str], name: str, start: Union[str, int], timeout: Optional[float],
-                 keep: float, evict_after: Optional[float], restart_wait: float) -> None:
+                 keep: float, evict_after: Optional[float], restart_wait: float, wake: str) -> None:
         self.ring = check_name(ring)
         self._dir = dir
-        self._hello = _hello(name, start, keep, evict_after)
+        self._hello = _hello(name, start, keep, evict_after, wake)
         self._restart_wait = restart_wait
         self._finder = Finder(dir, ring, timeout)
 
@@ -118,52 +132,66 @@ class Consumer(Reading):
 
     # Waiting.
 
-    def _news(self) -> Tuple[int, Optional[float], bool]:
-        """What to wait for: a descriptor (-1: none), seconds at most, and whether
-        there is something to be sent."""
+    def _news(self, deadline: Optional[float]) -> Optional[Tuple[Tuple[int, ...], Optional[float], bool]]:
+        """What to wait for: descriptors, seconds at most, and whether there is something
+        to be sent. None when there is no need to wait."""
+        fds: Tuple[int, ...] = ()
+        seconds: Optional[float] = None
+        write = False
         if self._finder is not None:
-            return -1, self._finder.pause, False
-        assert self._session is not None
-        return self._session.fileno(), None, self._session.wants_write
+            seconds = self._finder.pause
+        else:
+            session = self._session
+            assert session is not None
+            fds, write = (session.fileno(),), session.wants_write
+            if session.parking is not None:
+                if not self._arm(session.parking):
+                    return None
+                fds, seconds = fds + (session.parking.bell,), SAFETY_SECONDS
+        if deadline is not None:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("no frame of ring %r in time" % self.ring)
+            seconds = left if seconds is None else min(seconds, left)
+        return fds, seconds, write
 
     def _wait(self, deadline: Optional[float]) -> None:
-        fd, seconds, write = self._news()
-        if deadline is not None:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError("no frame of ring %r in time" % self.ring)
-            seconds = left if seconds is None else min(seconds, left)
-        if fd < 0:
-            time.sleep(seconds or 0)
+        news = self._news(deadline)
+        if news is None:
+            return
+        fds, seconds, write = news
+        if fds:
+            self._woke(wait_readable(fds, seconds, write), seconds)
         else:
-            wait_readable(fd, seconds, write)
+            time.sleep(seconds or 0)
 
     async def _wait_async(self, deadline: Optional[float]) -> None:
-        fd, seconds, write = self._news()
-        if deadline is not None:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError("no frame of ring %r in time" % self.ring)
-            seconds = left if seconds is None else min(seconds, left)
-        if fd < 0:
+        news = self._news(deadline)
+        if news is None:
+            return
+        fds, seconds, write = news
+        if not fds:
             await asyncio.sleep(seconds or 0)
             return
         loop = asyncio.get_running_loop()
-        news = loop.create_future()
+        heard = loop.create_future()
 
         def wake() -> None:
-            if not news.done():
-                news.set_result(None)
+            if not heard.done():
+                heard.set_result(None)
 
-        loop.add_reader(fd, wake)
+        for fd in fds:
+            loop.add_reader(fd, wake)
         if write:
-            loop.add_writer(fd, wake)
+            loop.add_writer(fds[0], wake)
         try:
-            await asyncio.wait([news], timeout=seconds)
+            await asyncio.wait([heard], timeout=seconds)
         finally:
-            loop.remove_reader(fd)
+            for fd in fds:
+                loop.remove_reader(fd)
             if write:
-                loop.remove_writer(fd)
+                loop.remove_writer(fds[0])
+        self._woke(heard.done(), seconds)
 
     async def next_async(self, timeout: Optional[float] = None) -> Frame:
         """Is next for asyncio."""
@@ -175,11 +203,14 @@ class Consumer(Reading):
             await self._wait_async(deadline)
 
     def fileno(self) -> int:
-        """The control socket, for select and poll: readable when there may be more
+        """A descriptor for select and poll: readable when there may be more
         than next(timeout=0) gives. Ask for frames until TimeoutError before waiting on
         it, and again for its number, which changes when the writer is restarted; it is
         -1 while there is no writer."""
-        return -1 if self._session is None else self._session.fileno()
+        session = self._session
+        if session is None:
+            return -1
+        return session.fileno() if session.parking is None else session.parking.fileno(session.fileno())
 
     # Batches.
 
@@ -222,6 +253,12 @@ class Consumer(Reading):
     def epoch(self) -> int:
         """Lives of the ring's writers so far, as this reader knows it."""
         return self._epoch
+
+    @property
+    def rescues(self) -> int:
+        """Sleeps that only the safety timeout ended although a frame was there: 0 unless
+        a wake-up was lost. Park mode only."""
+        return self._rescues
 
     def close(self) -> None:
         """Releases what is held and gives the reader's place up. Arrays that are

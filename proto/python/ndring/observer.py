@@ -15,7 +15,6 @@ from typing import Any, Callable, Iterator, List, Optional, Type, Union
 import numpy as np
 
 from . import _layout as L
-from ._store import Table
 from .dtype import NUMPY
 from .directory import SEGMENT, TABLE, Directory, check_file
 from .errors import (
@@ -28,7 +27,7 @@ from .identity import Identity, check_name, table_bytes
 from .message import Hello
 from .segment import Segment, add, ahead, map_file, read_identity, unexpected
 from .session import Finder, Session, wait_readable
-from .table import SlotInfo, decode_table_head
+from .table import SlotInfo, Table, decode_table_head
 
 
 class ObservedFrame(Frame):
@@ -197,7 +196,7 @@ class Observer(Lease):
             self._reconnect(left)
         elif ahead(session.published, self._pos) <= 0:
             session.flush()
-            wait_readable(session.fileno(), left, session.wants_write)
+            wait_readable((session.fileno(),), left, session.wants_write)
 
     def _reconnect(self, left: Optional[float]) -> None:
         finder = self._finder

@@ -17,6 +17,7 @@ import numpy as np
 
 from . import _layout as L
 from . import _order
+from ._claim import Claim, Group
 from ._server import Server
 from ._store import Lock, Store, now_ns
 from ._writer import Writer
@@ -32,94 +33,6 @@ _POLICIES = {"block": L.POLICY_BLOCK, "drop": L.POLICY_DROP_NEWEST}
 _LARGE = 1 << 16  # bytes from which a copy may use stores that need a fence
 
 Shape = Union[int, Sequence[int]]
-
-
-class Claim:
-    """Space for one frame, to be written in place through array and committed.
-
-    As a context manager it gives the array, commits at the end of the block, and
-    aborts on an exception. The array must not be written to after that.
-    """
-
-    __slots__ = ("array", "number", "_producer", "_head", "_at", "_size", "_desc", "_open")
-
-    def __init__(self, producer: "Producer", at: int, size: int, desc: int, head: Optional[Header], array: np.ndarray) -> None:
-        self._producer = producer
-        self._at = at
-        self._size = size
-        self._desc = desc
-        self._head = head  # of extended frames
-        self._open = True
-        self.array = array
-        self.number = producer._writer.number
-
-    @property
-    def payload(self) -> np.ndarray:
-        """The claimed bytes as they lie in the ring, whatever the strides are."""
-        s = self._producer._writer.segment
-        head = L.BASE_BYTES if self._head is None else self._head.head_bytes
-        return np.ndarray((self._desc & L.DESC_LEN_MASK,), "u1", s.buffer, s.data_off + (self._at & s.mask) + head)
-
-    def commit(self) -> None:
-        """Makes the frame visible to readers, whole. Committing again does nothing."""
-        if self._open:
-            self._close()
-            self._producer._commit(self._at, self._size, self._desc, self._head)
-
-    def abort(self) -> None:
-        """Gives the space back; nothing of it ever becomes visible."""
-        if self._open:
-            self._close()
-
-    def _close(self) -> None:
-        self._open = False
-        self._producer._claimed = False
-        self.array.flags.writeable = False
-
-    def __enter__(self) -> np.ndarray:
-        return self.array
-
-    def __exit__(self, kind: Optional[Type[BaseException]], *_: object) -> None:
-        self.commit() if kind is None else self.abort()
-
-
-class Group:
-    """Space for several frames that become visible together or not at all."""
-
-    def __init__(self, producer: "Producer", at: int, heads: List[Header]) -> None:
-        self._producer = producer
-        self._at = at
-        self._heads = heads
-        self._open = True
-        #: One array for each frame, to be written in place.
-        self.arrays: List[np.ndarray] = []
-        for head in heads:
-            self.arrays.append(producer._writer.segment.array(at, head))
-            at = add(at, head.frame_bytes)
-        self._end = at
-
-    def commit(self) -> None:
-        """Makes all frames visible at once."""
-        if self._open:
-            self._close()
-            self._producer._commit_group(self._at, self._end, self._heads)
-
-    def abort(self) -> None:
-        """Gives the space back; nothing of it ever becomes visible."""
-        if self._open:
-            self._close()
-
-    def _close(self) -> None:
-        self._open = False
-        self._producer._claimed = False
-        for a in self.arrays:
-            a.flags.writeable = False
-
-    def __enter__(self) -> List[np.ndarray]:
-        return self.arrays
-
-    def __exit__(self, kind: Optional[Type[BaseException]], *_: object) -> None:
-        self.commit() if kind is None else self.abort()
 
 
 class Producer:

@@ -7,14 +7,16 @@ import select
 import socket
 import struct
 import time
-from typing import List, Optional, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 from . import _layout as L
+from ._park import Parking
 from .directory import SOCKET, Directory, check_file
 from .errors import HandshakeError, NdringError, NoRingError, refusal
+from .identity import table_bytes
 from .message import Hello, Note, Refusal, Welcome, decode, decode_note
 from .segment import Segment, map_file, read_identity
-from .table import decode_table_head
+from .table import Table, decode_table_head
 
 ANSWER_SECONDS = 5.0  # from hello to welcome
 _MAX_DESCRIPTORS = 16
@@ -28,10 +30,11 @@ class HangUp(NdringError):
 class Session:
     """One established connection, and what the welcome brought."""
 
-    def __init__(self, sock: socket.socket, welcome: Welcome, segment: Segment) -> None:
+    def __init__(self, sock: socket.socket, welcome: Welcome, segment: Segment, parking: Optional[Parking] = None) -> None:
         self.sock = sock
         self.welcome = welcome
         self.segment = segment
+        self.parking = parking  # in park mode
         self.published = welcome.tail
         self.hung_up = False
         self.evicted: Optional[int] = None  # the code
@@ -111,6 +114,8 @@ class Session:
     def close(self) -> None:
         self.hung_up = True
         self.sock.close()
+        if self.parking is not None:
+            self.parking.close()
 
 
 def open_session(directory: Optional[str], ring: str, hello: Hello, segment: Optional[Segment] = None) -> Session:
@@ -135,7 +140,7 @@ def open_session(directory: Optional[str], ring: str, hello: Hello, segment: Opt
             pass  # a refusal may be there all the same
         packet, fds = _answer(sock)
         welcome = _welcome(packet)
-        session = Session(sock, welcome, _adopt(welcome, fds, hello, segment))
+        session = Session(sock, welcome, *_adopt(welcome, fds, hello, segment))
         sock.setblocking(False)
         return session
     except BaseException:
@@ -211,10 +216,13 @@ def _welcome(packet: bytes) -> Welcome:
     return answer
 
 
-def _adopt(welcome: Welcome, fds: List[int], hello: Hello, known: Optional[Segment]) -> Segment:
-    """Checks the descriptors of a welcome and maps the segment."""
-    if len(fds) != 2 or welcome.descriptors != 2:
-        raise HandshakeError("welcome with %d descriptors that says %d, want 2" % (len(fds), welcome.descriptors))
+def _adopt(welcome: Welcome, fds: List[int], hello: Hello, known: Optional[Segment]) -> Tuple[Segment, Optional[Parking]]:
+    """Checks the descriptors of a welcome and maps the segment; in park mode the reader
+    table, too."""
+    park = hello.role == L.ROLE_READER and hello.wake == L.WAKE_PARK
+    want = 4 if park else 2
+    if len(fds) != want or welcome.descriptors != want:
+        raise HandshakeError("welcome with %d descriptors that says %d, want %d" % (len(fds), welcome.descriptors, want))
     identity = read_identity(fds[0], "segment")
     if identity.ring_id != welcome.ring_id:
         raise HandshakeError("welcome to ring %s came with ring %s" % (welcome.ring_id.hex(), identity.ring_id.hex()))
@@ -224,9 +232,13 @@ def _adopt(welcome: Welcome, fds: List[int], hello: Hello, known: Optional[Segme
         if head.ring_id != welcome.ring_id or head.epoch != welcome.epoch or welcome.slot >= head.slots:
             raise HandshakeError("reader table of epoch %d and %d slots, the welcome says epoch %d, slot %d" % (
                 head.epoch, head.slots, welcome.epoch, welcome.slot))
+    parking = None
+    if park:
+        table = Table(map_file(fds[1], table_bytes(head.slots), writable=True), head)
+        parking = Parking(table, welcome, hello, fds[2], fds[3])
     if known is not None and known.identity.ring_id == identity.ring_id:
-        return known
-    return Segment(map_file(fds[0], identity.segment_bytes), identity)
+        return known, parking
+    return Segment(map_file(fds[0], identity.segment_bytes), identity), parking
 
 
 class Finder:
@@ -254,8 +266,10 @@ class Finder:
         return self.deadline is not None and time.monotonic() >= self.deadline
 
 
-def wait_readable(fd: int, seconds: Optional[float], write: bool = False) -> None:
-    """Sleeps until a descriptor has news or the time is over."""
+def wait_readable(fds: Sequence[int], seconds: Optional[float], write: bool = False) -> bool:
+    """Sleeps until a descriptor has news, or room in the first one if write is set, or the
+    time is over. Reports whether there is news."""
     poll = select.poll()
-    poll.register(fd, select.POLLIN | (select.POLLOUT if write else 0))
-    poll.poll(None if seconds is None else max(0, int(seconds * 1000 + 0.999)))
+    for fd in fds:
+        poll.register(fd, select.POLLIN | (select.POLLOUT if write and fd == fds[0] else 0))
+    return bool(poll.poll(None if seconds is None else max(0, int(seconds * 1000 + 0.999))))

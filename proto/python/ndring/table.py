@@ -4,6 +4,7 @@ import struct
 from typing import NamedTuple
 
 from . import _layout as L
+from . import _order
 from .errors import GeometryError, TruncatedError, VersionError
 from .identity import check_magic, field_name, name_field, table_bytes
 
@@ -76,3 +77,28 @@ def decode_slot(b: bytes) -> SlotInfo:
 def slot_offset(i: int) -> int:
     """Where slot i starts."""
     return L.TABLE_HEAD_BYTES + i * L.SLOT_BYTES
+
+
+class Table:
+    """A reader table in memory."""
+
+    def __init__(self, buffer: "object", head: TableHead) -> None:
+        self.head = head
+        self.buffer = buffer
+        self.bytes = memoryview(buffer)  # type: ignore[arg-type]
+        self.words = self.bytes[:len(self.bytes) & ~7].cast("Q")
+
+    def index(self, slot: int, field: int) -> int:
+        """Index of a word of a slot."""
+        return (slot_offset(slot) + field) >> 3
+
+    def slot(self, i: int) -> SlotInfo:
+        """The writer's half of a slot."""
+        at = slot_offset(i)
+        return decode_slot(bytes(self.bytes[at:at + L.SL_CURSOR]))
+
+    def describe(self, i: int, info: SlotInfo) -> None:
+        """Stores the writer's half of a slot, the state last."""
+        at, raw = slot_offset(i), info.encode()
+        self.bytes[at + 8:at + len(raw)] = raw[8:]
+        _order.store_release(self.words, at >> 3, info.state_word)

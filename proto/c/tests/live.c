@@ -1,0 +1,515 @@
+/* live DIR: what the matrix of producers and consumers does not show: groups, batches,
+ * eviction, observers that are overtaken, a writer that is lost, and what callers do wrong.
+ * Readers are processes of their own; the writer is this one. */
+#include "../ndring.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+#define CHECK(what)                                                              \
+    do {                                                                         \
+        if (!(what)) {                                                           \
+            fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #what); \
+            exit(1);                                                             \
+        }                                                                        \
+    } while (0)
+
+enum { RING_BYTES = 65536, PATIENCE_MS = 20000 };
+
+static const char *folder;
+
+static ndring_writer *writer_with(const ndring_writer_config *config) {
+    ndring_writer *w = NULL;
+    ndring_error err;
+
+    if (ndring_writer_open(&w, "live", config, &err) != NDRING_OK) {
+        fprintf(stderr, "writer: %s\n", err.text);
+        exit(1);
+    }
+    return w;
+}
+
+static void writer_config(ndring_writer_config *c) {
+    ndring_writer_defaults(c);
+    c->dir = folder;
+    c->capacity = RING_BYTES;
+}
+
+static ndring_writer *writer(void) {
+    ndring_writer_config c;
+
+    writer_config(&c);
+    return writer_with(&c);
+}
+
+static void reader_config(ndring_reader_config *c) {
+    ndring_reader_defaults(c);
+    c->dir = folder;
+    c->wait_ms = PATIENCE_MS;
+}
+
+static ndring_reader *reader_with(const ndring_reader_config *c) {
+    ndring_reader *r = NULL;
+    ndring_error err;
+
+    if (ndring_reader_open(&r, "live", c, &err) != NDRING_OK) {
+        fprintf(stderr, "reader: %s\n", err.text);
+        exit(1);
+    }
+    return r;
+}
+
+/* apart runs f in a process of its own. */
+static pid_t apart(void (*f)(int), int argument) {
+    pid_t pid = fork();
+
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        f(argument);
+        exit(0);
+    }
+    return pid;
+}
+
+/* joined serves the ring until the process has ended, which must have found all well. */
+static void joined(ndring_writer *w, pid_t pid) {
+    int status = 0;
+
+    while (waitpid(pid, &status, w == NULL ? 0 : WNOHANG) == 0) {
+        ndr_server_turn(&w->server, 1);
+    }
+    CHECK(status == 0);
+}
+
+static void publish(ndring_writer *w, double value, uint64_t items) {
+    double values[1024];
+    uint64_t i;
+
+    for (i = 0; i < items; i++) {
+        values[i] = value;
+    }
+    CHECK(ndring_writer_publish(w, NDRING_F64, 1, &items, values, PATIENCE_MS) == NDRING_OK);
+}
+
+/* A group comes whole, with flags and roles; what an aborted one held is never seen. */
+static void read_group(int wake) {
+    ndring_reader_config c;
+    const ndring_frame *f = NULL;
+    ndring_reader *r;
+    int i;
+
+    reader_config(&c);
+    c.wake = (uint32_t)wake;
+    r = reader_with(&c);
+    for (i = 0; i < 600; i++) {
+        CHECK(ndring_reader_next(r, &f, PATIENCE_MS) == NDRING_OK);
+        CHECK(f->header.number == (uint64_t)i && f->header.role == (i % 2 ? NDRING_ROLE_DELTA : NDRING_ROLE_PRIMARY));
+        CHECK(((f->header.flags & NDRING_FLAG_MORE) != 0) == (i % 2 == 0));
+        CHECK(f->header.sequence == (uint32_t)i / 2 && *(const double *)f->payload == i);
+    }
+    CHECK(ndring_reader_next(r, &f, PATIENCE_MS) == NDRING_END);
+    ndring_reader_close(r);
+}
+
+static void group_heads(ndring_header *heads, uint32_t sequence) {
+    int i;
+
+    memset(heads, 0, 2 * sizeof *heads);
+    for (i = 0; i < 2; i++) {
+        heads[i].dtype = NDRING_F64;
+        heads[i].ndim = 1;
+        heads[i].shape[0] = 5;
+        heads[i].role = i == 0 ? NDRING_ROLE_PRIMARY : NDRING_ROLE_DELTA;
+        heads[i].ext_flags = NDRING_EXT_STREAM;
+        heads[i].sequence = sequence;
+    }
+}
+
+static void groups(int wake) {
+    ndring_writer *w = writer();
+    pid_t reader = apart(read_group, wake);
+    ndring_header heads[2];
+    void *payloads[2];
+    uint32_t i, n;
+
+    for (n = 0; n < 300; n++) {
+        if (n % 3 == 0) {
+            group_heads(heads, 9999);
+            CHECK(ndring_writer_claim_group(w, heads, 2, PATIENCE_MS, payloads) == NDRING_OK);
+            ndring_writer_abort(w);
+        }
+        group_heads(heads, n);
+        CHECK(ndring_writer_claim_group(w, heads, 2, PATIENCE_MS, payloads) == NDRING_OK);
+        for (i = 0; i < 2; i++) {
+            *(double *)payloads[i] = 2.0 * n + i;
+        }
+        ndring_writer_commit(w);
+    }
+    CHECK(ndring_writer_close(w, PATIENCE_MS) == NDRING_OK);
+    joined(NULL, reader);
+}
+
+/* Batches and runs are ordinary frames: numbers, values and sizes follow each other across
+ * wraps, marks and changes of the sort of frame. */
+static void read_runs(int wake) {
+    ndring_reader_config c;
+    uint64_t n = 0, i;
+    ndring_reader *r;
+    ndring_run run;
+    int status;
+
+    reader_config(&c);
+    c.wake = (uint32_t)wake;
+    r = reader_with(&c);
+    while ((status = ndring_reader_next_run(r, &run, 33, PATIENCE_MS)) == NDRING_OK) {
+        CHECK(run.count >= 1 && run.count <= 33 && run.first->header.number == n);
+        for (i = 0; i < run.count; i++) {
+            CHECK(*(const double *)(const void *)(run.payload + i * run.stride) == (double)(n + i));
+        }
+        n += run.count;
+    }
+    CHECK(status == NDRING_END && n == 20000);
+    ndring_reader_close(r);
+}
+
+static void batches(int wake) {
+    ndring_writer *w = writer();
+    pid_t reader = apart(read_runs, wake);
+    uint64_t n = 0, i;
+    ndring_batch b;
+
+    while (n < 20000) {
+        uint64_t items = n / 700 % 2 ? 5 : 30, most = 1 + n % 50;
+        most = most < 20000 - n ? most : 20000 - n;
+        CHECK(ndring_writer_claim_batch(w, NDRING_F64, items, most, PATIENCE_MS, &b) == NDRING_OK);
+        CHECK(b.count >= 1 && b.count <= most);
+        for (i = 0; i < b.count; i++) {
+            *(double *)(void *)(b.payload + i * b.stride) = (double)(n + i);
+        }
+        if (n % 11 == 3) {
+            ndring_writer_abort(w);
+            publish(w, (double)n, items);
+            b.count = 1;
+        } else {
+            ndring_writer_commit(w);
+        }
+        n += b.count;
+    }
+    CHECK(ndring_writer_close(w, PATIENCE_MS) == NDRING_OK);
+    joined(NULL, reader);
+}
+
+/* A reader that holds the full ring longer than agreed is evicted: the writer goes on, and
+ * the reader is told so when it gives back what it held. */
+static int told[2];
+
+static void read_stuck(int wake) {
+    ndring_reader_config c;
+    const ndring_frame *f = NULL;
+    ndring_reader *r;
+    char byte;
+
+    reader_config(&c);
+    c.wake = (uint32_t)wake;
+    c.evict_ms = 20;
+    r = reader_with(&c);
+    CHECK(ndring_reader_next(r, &f, PATIENCE_MS) == NDRING_OK);
+    CHECK(read(told[0], &byte, 1) == 1); /* the writer has gone round */
+    CHECK(ndring_reader_release(r) == NDRING_ERR_EVICTED && f->payload == NULL);
+    CHECK(ndring_reader_next(r, &f, 0) == NDRING_ERR_EVICTED);
+    CHECK(ndring_reader_error(r)->status == NDRING_ERR_EVICTED);
+    ndring_reader_close(r);
+}
+
+static void eviction(int wake) {
+    ndring_writer *w = writer();
+    pid_t reader;
+    int i;
+
+    CHECK(pipe(told) == 0);
+    reader = apart(read_stuck, wake);
+    for (i = 0; i < 300; i++) {
+        publish(w, i, 100);
+    }
+    CHECK(w->core->seg.words->evictions == 1);
+    CHECK(write(told[1], "x", 1) == 1);
+    joined(w, reader);
+    close(told[0]);
+    close(told[1]);
+    CHECK(ndring_writer_close(w, PATIENCE_MS) == NDRING_OK);
+}
+
+/* An observer that is overtaken gets whole frames, and every gap is told. */
+static void observe(int unused) {
+    ndring_observer_config c;
+    const ndring_frame *f = NULL;
+    ndring_observer *o = NULL;
+    uint64_t next = 0, i;
+    int status, first = 1; /* what came before is not missed: nobody knows the number at which it began */
+    ndring_error err;
+
+    (void)unused;
+    ndring_observer_defaults(&c);
+    c.dir = folder;
+    c.wait_ms = PATIENCE_MS;
+    CHECK(ndring_observer_open(&o, "live", &c, &err) == NDRING_OK);
+    CHECK(write(told[1], "x", 1) == 1);
+    while ((status = ndring_observer_next(o, &f, PATIENCE_MS)) == NDRING_OK) {
+        CHECK(first || f->header.number == next + f->lost);
+        first = 0;
+        for (i = 0; i < f->header.payload_bytes / 8; i++) {
+            CHECK(((const double *)f->payload)[i] == (double)f->header.number);
+        }
+        next = f->header.number + 1;
+    }
+    CHECK(status == NDRING_END);
+    ndring_observer_close(o);
+}
+
+static void observers(int unused) {
+    ndring_writer_config c;
+    ndring_writer *w;
+    pid_t observer;
+    int i;
+
+    (void)unused;
+    writer_config(&c);
+    c.free_run = 1;
+    w = writer_with(&c);
+    CHECK(pipe(told) == 0);
+    observer = apart(observe, 0);
+    while (!ndr_readable(told[0], 0)) {
+        ndr_server_turn(&w->server, 1);
+    }
+    for (i = 0; i < 20000; i++) {
+        publish(w, i, 100);
+    }
+    ndring_writer_finish(w);
+    joined(w, observer);
+    close(told[0]);
+    close(told[1]);
+    CHECK(ndring_writer_close(w, PATIENCE_MS) == NDRING_OK);
+}
+
+/* A view of a ring whose files are gone and whose writer died stays readable; what was
+ * committed is delivered; then the loss is told. */
+static void read_lost(int wake) {
+    ndring_reader_config c;
+    const ndring_frame *f = NULL;
+    ndring_reader *r;
+    char path[512];
+    int i;
+
+    reader_config(&c);
+    c.wake = (uint32_t)wake;
+    c.restart_wait_ms = 50;
+    r = reader_with(&c);
+    for (i = 0; i < 10; i++) {
+        CHECK(ndring_reader_next(r, &f, PATIENCE_MS) == NDRING_OK);
+        if (i == 0) {
+            CHECK(kill(getppid(), SIGKILL) == 0);
+            snprintf(path, sizeof path, "%s/live.ring", folder);
+            CHECK(unlink(path) == 0);
+        }
+        CHECK(*(const double *)f->payload == i);
+    }
+    CHECK(ndring_reader_next(r, &f, PATIENCE_MS) == NDRING_ERR_WRITER_LOST);
+    CHECK(ndring_reader_next(r, &f, 0) == NDRING_ERR_WRITER_LOST);
+    ndring_reader_close(r);
+    CHECK(write(told[1], "x", 1) == 1);
+}
+
+static void write_and_die(int wake) {
+    ndring_writer *w = writer();
+    int i;
+
+    for (i = 0; i < 10; i++) {
+        publish(w, i, 5);
+    }
+    (void)apart(read_lost, wake);
+    for (;;) {
+        ndr_server_turn(&w->server, NDR_SAFETY_MS);
+    }
+}
+
+static void lost(int wake) {
+    char path[512], byte;
+    pid_t dead;
+    int status;
+
+    CHECK(pipe(told) == 0);
+    dead = apart(write_and_die, wake);
+    CHECK(waitpid(dead, &status, 0) == dead && WIFSIGNALED(status));
+    CHECK(read(told[0], &byte, 1) == 1);
+    close(told[0]);
+    close(told[1]);
+    for (status = 0; status < 3; status++) {
+        static const char *const left[] = {"readers", "sock", "lock"};
+        snprintf(path, sizeof path, "%s/live.%s", folder, left[status]);
+        CHECK(unlink(path) == 0);
+    }
+}
+
+/* What callers do wrong has its own status, and changes nothing. */
+static void claims(int unused) {
+    uint64_t shape[9] = {2, 3, 1, 1, 1, 1, 1, 1, 1}, wide[2] = {2, 4}, huge[2] = {1 << 20, 3};
+    ndring_writer_config c;
+    void *payload = NULL;
+    ndring_writer *w;
+
+    (void)unused;
+    writer_config(&c);
+    c.schema_dtype = NDRING_F64;
+    c.schema_ndim = 2;
+    c.schema_shape[0] = NDRING_ANY_DIM;
+    c.schema_shape[1] = 3;
+    c.free_run = 1;
+    w = writer_with(&c);
+    CHECK(ndring_writer_claim(w, NDRING_F32, 2, shape, 0, &payload) == NDRING_ERR_DTYPE);
+    CHECK(ndring_writer_claim(w, 0, 2, shape, 0, &payload) == NDRING_ERR_DTYPE);
+    CHECK(ndring_writer_claim(w, 999, 2, shape, 0, &payload) == NDRING_ERR_DTYPE);
+    CHECK(ndring_writer_claim(w, NDRING_F64, 2, wide, 0, &payload) == NDRING_ERR_SHAPE);
+    CHECK(ndring_writer_claim(w, NDRING_F64, 1, shape, 0, &payload) == NDRING_ERR_SHAPE);
+    CHECK(ndring_writer_claim(w, NDRING_F64, 9, shape, 0, &payload) == NDRING_ERR_SHAPE);
+    CHECK(ndring_writer_claim(w, NDRING_F64, 2, huge, 0, &payload) == NDRING_ERR_FRAME_TOO_LARGE);
+    CHECK(ndring_writer_claim(w, NDRING_F64, 2, shape, 0, &payload) == NDRING_OK);
+    CHECK(ndring_writer_claim(w, NDRING_F64, 2, shape, 0, &payload) == NDRING_ERR_CLAIM_OPEN);
+    ndring_writer_abort(w);
+    CHECK(ndring_writer_next_number(w) == 0);
+    ndring_writer_finish(w);
+    CHECK(ndring_writer_claim(w, NDRING_F64, 2, shape, 0, &payload) == NDRING_ERR_FINISHED);
+    CHECK(ndring_writer_close(w, 0) == NDRING_OK);
+}
+
+static int opened(const ndring_reader_config *c, const char *name) {
+    ndring_reader *r = NULL;
+    int status = ndring_reader_open(&r, name, c, NULL);
+
+    ndring_reader_close(r);
+    return status;
+}
+
+static void attach_wrongly(int unused) {
+    ndring_reader_config c;
+    const ndring_frame *f = NULL;
+    ndring_reader *r;
+    const void *values;
+    uint64_t count;
+
+    (void)unused;
+    reader_config(&c);
+    c.start = NDRING_START_POSITION;
+    c.position = 640;
+    CHECK(opened(&c, "live") == NDRING_ERR_NO_POSITION);
+    c.start = NDRING_START_OLDEST;
+    c.name = "one";
+    r = reader_with(&c);
+    CHECK(opened(&c, "live") == NDRING_ERR_NAME_IN_USE);
+    c.name = NULL;
+    CHECK(opened(&c, "live") == NDRING_ERR_TABLE_FULL);
+    CHECK(ndring_reader_next(r, &f, PATIENCE_MS) == NDRING_OK);
+    CHECK(ndring_frame_values(f, NDRING_F32, &values, &count) == NDRING_ERR_DTYPE);
+    CHECK(ndring_frame_values(f, NDRING_F64, &values, &count) == NDRING_OK && count == 5);
+    CHECK(ndring_reader_release(r) == NDRING_OK);
+    CHECK(ndring_frame_values(f, NDRING_F64, &values, &count) == NDRING_ERR_RELEASED);
+    CHECK(ndring_reader_next(r, &f, 0) == NDRING_ERR_TIMEOUT);
+    ndring_reader_close(r);
+    c.wait_ms = 0;
+    CHECK(opened(&c, "nobody") == NDRING_ERR_NO_RING);
+    CHECK(opened(&c, ".x") == NDRING_ERR_NAME && opened(&c, "") == NDRING_ERR_NAME);
+}
+
+static void attaching(int unused) {
+    ndring_writer_config c;
+    ndring_writer *w, *second = NULL;
+    pid_t reader;
+
+    (void)unused;
+    writer_config(&c);
+    c.slots = 1;
+    c.free_run = 1;
+    w = writer_with(&c);
+    publish(w, 1, 5);
+    CHECK(ndring_writer_open(&second, "live", &c, NULL) == NDRING_ERR_WRITER_ALIVE && second == NULL);
+    reader = apart(attach_wrongly, 0);
+    joined(w, reader);
+    CHECK(ndring_writer_close(w, PATIENCE_MS) == NDRING_OK);
+}
+
+/* A directory that others can write to, and a pipe in the place of the segment, are
+ * refused, and neither is waited for. */
+static void files(int unused) {
+    ndring_writer_config wc;
+    ndring_reader_config rc;
+    ndring_writer *w = NULL;
+    char path[512];
+
+    (void)unused;
+    writer_config(&wc);
+    reader_config(&rc);
+    rc.wait_ms = 0;
+    CHECK(chmod(folder, 0777) == 0);
+    CHECK(ndring_writer_open(&w, "live", &wc, NULL) == NDRING_ERR_DIR);
+    CHECK(opened(&rc, "live") == NDRING_ERR_DIR);
+    CHECK(chmod(folder, 0700) == 0);
+    snprintf(path, sizeof path, "%s/live.ring", folder);
+    CHECK(mkfifo(path, 0600) == 0);
+    CHECK(ndring_writer_open(&w, "live", &wc, NULL) == NDRING_ERR_FILE);
+    CHECK(unlink(path) == 0);
+}
+
+/* A frame described as nothing is described takes no short cut. */
+static void read_hostile(int unused) {
+    ndring_reader_config c;
+    const ndring_frame *f = NULL;
+    ndring_reader *r;
+
+    (void)unused;
+    reader_config(&c);
+    r = reader_with(&c);
+    CHECK(ndring_reader_next(r, &f, PATIENCE_MS) == NDRING_ERR_CORRUPT);
+    CHECK(ndring_reader_next(r, &f, 0) == NDRING_ERR_CORRUPT);
+    ndring_reader_close(r);
+}
+
+static void hostile(int unused) {
+    ndring_writer *w = writer();
+    uint64_t *word = ndr_commit_word(&w->core->seg, 0);
+    pid_t reader;
+
+    (void)unused;
+    word[NDRING_FR_DESCRIBE / 8] = NDR_NOT_ALIKE;
+    word[0] = NDRING_KIND_DATA;
+    reader = apart(read_hostile, 0);
+    joined(w, reader);
+    word[0] = 0;
+    CHECK(ndring_writer_close(w, PATIENCE_MS) == NDRING_OK);
+}
+
+int main(int argc, char **argv) {
+    static const struct {
+        const char *name;
+        void (*run)(int);
+        int argument;
+    } cases[] = {
+        {"groups, park", groups, NDRING_WAKE_PARK},       {"groups, stream", groups, NDRING_WAKE_STREAM},
+        {"batches, park", batches, NDRING_WAKE_PARK},     {"batches, stream", batches, NDRING_WAKE_STREAM},
+        {"eviction, park", eviction, NDRING_WAKE_PARK},   {"eviction, stream", eviction, NDRING_WAKE_STREAM},
+        {"observers", observers, 0},                      {"writer lost, park", lost, NDRING_WAKE_PARK},
+        {"writer lost, stream", lost, NDRING_WAKE_STREAM}, {"claims", claims, 0},
+        {"attaching", attaching, 0},                      {"files", files, 0},
+        {"hostile description", hostile, 0},
+    };
+    size_t i;
+
+    if (argc != 2) {
+        fprintf(stderr, "usage: live DIR\n");
+        return 2;
+    }
+    folder = argv[1];
+    for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fprintf(stderr, "%s\n", cases[i].name);
+        cases[i].run(cases[i].argument);
+    }
+    return 0;
+}
