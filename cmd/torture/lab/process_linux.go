@@ -83,7 +83,14 @@ func (p *process) cut() error {
 	for _, e := range entries {
 		to, _ := os.Readlink(folder + e.Name())
 		n, err := strconv.Atoi(e.Name())
-		if err == nil && strings.HasPrefix(to, "socket:") && cutSocket(pidfd, n) {
+		if err != nil || !strings.HasPrefix(to, "socket:") {
+			continue
+		}
+		done, err := cutSocket(pidfd, n)
+		if err != nil {
+			return err
+		}
+		if done {
 			cut++
 		}
 	}
@@ -93,19 +100,23 @@ func (p *process) cut() error {
 	return nil
 }
 
-// cutSocket shuts descriptor n of a process down if it is a control connection.
-func cutSocket(pidfd, n int) bool {
+// cutSocket shuts descriptor n of a process down if it is a control connection. The
+// error says that this process may not reach into that one.
+func cutSocket(pidfd, n int) (bool, error) {
 	fd, err := unix.PidfdGetfd(pidfd, n, 0)
+	if err == unix.EPERM || err == unix.ENOSYS {
+		return false, fmt.Errorf("duplicate a descriptor of another process: %w", err)
+	}
 	if err != nil {
-		return false
+		return false, nil // closed meanwhile, or the process has ended
 	}
 	defer unix.Close(fd)
 	kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
 	listens, failed := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
 	if err != nil || failed != nil || kind != unix.SOCK_SEQPACKET || listens != 0 {
-		return false
+		return false, nil
 	}
-	return unix.Shutdown(fd, unix.SHUT_RDWR) == nil
+	return unix.Shutdown(fd, unix.SHUT_RDWR) == nil, nil
 }
 
 // children lists the processes that this one started and that were not waited for.
