@@ -229,3 +229,41 @@ func TestRingEndsWhileReaderReconnects(t *testing.T) {
 		}
 	}
 }
+
+// Check that a writer killed while it waits for a reader to end the ring loses that
+// reader nothing: its successor goes on where it was, and so does the reader, which was
+// dead at the time.
+func TestWriterKilledWhileItEndsTheRing(t *testing.T) {
+	dir := testDir(t)
+	write := spawn(t, "write", "-dir", dir, "-count", "50")
+	named := []string{"-dir", dir, "-name", "n", "-keep", "60s"}
+	first := spawn(t, "read", append(named, "-stop-after", "10")...)
+	first.expect("stopped")
+	for {
+		s, err := OpenSnapshot(dir, "x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := s.Segment.State().Ended
+		s.Close()
+		if ended {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	first.kill()
+	write.kill()
+	if _, err := Listen(t.Context(), "x", WriterConfig{Dir: dir, Capacity: 1 << 21}); !errors.Is(err, ErrMismatch) {
+		t.Errorf("another geometry: error %v, want ErrMismatch", err)
+	}
+	write = spawn(t, "write", "-dir", dir, "-count", "50")
+	second := spawn(t, "read", named...)
+	if got := second.expect("resumed"); got != "9" {
+		t.Errorf("resumed at frame %s, want 9: the one held when it was killed", got)
+	}
+	if got := second.expect("read "); !strings.HasPrefix(got, "50 ") {
+		t.Errorf("read %s", got)
+	}
+	second.wait()
+	write.wait()
+}

@@ -67,7 +67,10 @@
 //     generation and its own position, which is never below the cursor in the
 //     table. So nothing is lost and nothing comes twice.
 //   - A writer that ends stores the final position first and says so to every
-//     client; it waits for lossless readers, then removes the files.
+//     client; it waits for lossless readers, then removes the files. One that dies
+//     while it waits leaves a ring that still owes frames: its successor takes the
+//     end back and goes on with it. A reader that looks for its writer while the ring
+//     ends reads what is there to the end.
 //
 // # Why it is correct
 //

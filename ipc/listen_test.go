@@ -270,16 +270,11 @@ func TestLeftoverSquatted(t *testing.T) {
 	}
 }
 
-// Check that what a finished writer could not remove is replaced by a new ring.
-func TestLeftoverFinished(t *testing.T) {
+// Check that a Close given up before a first reader came leaves nothing.
+func TestCloseGivenUp(t *testing.T) {
 	dir := testDir(t)
 	w := listen(t, "x", WriterConfig{Dir: dir})
 	publish(t, w, 0, 3)
-	w.ring.Finish()
-	segment, err := os.ReadFile(filepath.Join(dir, "x.ring"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := w.Close(ended); !errors.Is(err, context.Canceled) {
@@ -287,6 +282,30 @@ func TestLeftoverFinished(t *testing.T) {
 	}
 	if left := filesIn(t, dir); len(left) > 0 {
 		t.Fatalf("a cancelled Close left %q", left)
+	}
+}
+
+// Check that what a finished writer could not remove is replaced by a new ring.
+func TestLeftoverFinished(t *testing.T) {
+	dir := testDir(t)
+	w := listen(t, "x", WriterConfig{Dir: dir})
+	publish(t, w, 0, 3)
+	r := dial(t, "x", ReaderConfig{Dir: dir})
+	for range 3 {
+		if _, err := r.Next(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w.ring.Finish()
+	segment, err := os.ReadFile(filepath.Join(dir, "x.ring"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "x.ring"), segment, 0o600); err != nil {
 		t.Fatal(err)

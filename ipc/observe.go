@@ -107,7 +107,7 @@ func (o *Observer) next(ctx context.Context) (*ring.Frame, error) {
 
 // reconnect finds the writer that took the ring up.
 func (o *Observer) reconnect(ctx context.Context) error {
-	if o.over {
+	if o.over = o.over && o.session.segment.State().Ended; o.over {
 		o.err = fmt.Errorf("ring %q: it has ended, but not at position %d where this observer is: %w", o.client.name, o.Position(), ErrWriterLost)
 		return o.err
 	}

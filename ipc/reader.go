@@ -62,10 +62,13 @@ func (r *Reader) next(ctx context.Context) (*ring.Frame, error) {
 // epochPassed reports whether another writer took the ring up. A reader that is
 // busy with what is there must reconnect before its grace ends.
 func (r *Reader) epochPassed() bool {
-	if r.err != nil || r.over {
-		return r.err != nil
+	if r.err != nil {
+		return true
 	}
 	s := r.session
+	if r.over && s.segment.State().Ended {
+		return false
+	}
 	at := s.segment.Identity().WriterOff + proto.WrEpoch
 	return binary.LittleEndian.Uint64(s.segmentMap.mem[at:]) != s.welcome.Epoch
 }

@@ -20,7 +20,7 @@ func (r *Reader) reconnect(ctx context.Context) error {
 		return err
 	}
 	position := r.Position()
-	if r.over {
+	if r.over = r.over && r.session.segment.State().Ended; r.over {
 		r.err = fmt.Errorf("ring %q: it has ended, but not at position %d where this reader is: %w", r.client.name, position, ErrWriterLost)
 		return r.err
 	}
@@ -30,7 +30,7 @@ func (r *Reader) reconnect(ctx context.Context) error {
 	hello.Slot, hello.Generation = r.session.welcome.Slot, r.session.welcome.Generation
 	hello.Start, hello.Position = proto.StartPosition, position
 	s, err := r.client.again(ctx, r.session, &hello, r.patience)
-	if err == errEnded {
+	if err == errEnded { // a writer that goes on with it, because it owes frames, shows as an epoch
 		r.over = true
 		return nil
 	}

@@ -134,7 +134,7 @@ func (s *store) resume(want *proto.Identity) error {
 		return err
 	}
 	if err := differ(&id, want); err != nil {
-		if ended, e := s.peekEnded(&id); e == nil && ended {
+		if over, e := s.peekOver(&id); e == nil && over {
 			return errUnusable
 		}
 		return err
@@ -147,26 +147,27 @@ func (s *store) resume(want *proto.Identity) error {
 	}
 	s.segment.Keep(s.segmentMap)
 	state := s.segment.State()
-	if state.Ended {
+	s.openOld(&id)
+	if state.Ended && !s.segment.Owes(s.old) {
 		return errUnusable
 	}
-	s.openOld(&id)
 	return s.createTable(state.Epoch + 1)
 }
 
-// peekEnded looks whether a ring of another geometry has ended.
-func (s *store) peekEnded(id *proto.Identity) (ended bool, err error) {
+// peekOver looks whether a ring of another geometry has ended and owes nothing.
+func (s *store) peekOver(id *proto.Identity) (over bool, err error) {
 	m, err := mapFile(s.segmentFile, id.SegmentBytes(), readOnly)
 	if err != nil {
 		return false, err
 	}
 	defer m.unmap()
+	s.openOld(id)
 	err = Guard(func() error {
 		segment, err := ring.Open(m.mem)
-		ended = err == nil && segment.State().Ended
+		over = err == nil && segment.State().Ended && !segment.Owes(s.old)
 		return err
-	}, m)
-	return ended, err
+	}, m, s)
+	return over, err
 }
 
 // openOld maps the reader table of the epoch before. Without one, readers come

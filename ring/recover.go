@@ -38,6 +38,31 @@ func (s *Segment) recoverTail(state State) (end, number uint64, err error) {
 	}
 }
 
+// Owes reports whether a ring has frames that somebody was promised: a reader of old,
+// the reader table of its last epoch or nil, that gates and is not at the end, or, if
+// none ever came and the ring does not run free, a first reader. A writer that dies
+// while it waits for them to end the ring leaves it so.
+func (s *Segment) Owes(old *Table) bool {
+	state := s.State()
+	if state.Flags&(proto.WriterSawReader|proto.WriterFreeRun) == 0 && state.Tail != s.id.Start {
+		return true
+	}
+	if old == nil {
+		return false
+	}
+	for i := range old.Slots() {
+		if v := old.Slot(i); v.occupied() && s.possible(v.Cursor, state.Tail) && v.Cursor != state.Tail {
+			return true
+		}
+	}
+	return false
+}
+
+// possible reports whether a reader can have that cursor when the ring's tail is tail.
+func (s *Segment) possible(cursor, tail uint64) bool {
+	return tail-cursor <= s.capacity && cursor%proto.LineBytes == 0
+}
+
 // near reports whether the first frame behind the tail may have that number when
 // the stored one is number. The two differ if the writer died after storing its
 // newer number and before its newer tail.

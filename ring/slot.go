@@ -244,11 +244,11 @@ func (w *Writer) adopt(old *Table) {
 	for i := range min(old.Slots(), len(w.slots)) {
 		v := old.Slot(i)
 		w.slots[i].info.Generation = v.Generation
-		if v.State != proto.SlotActive && v.State != proto.SlotLost {
+		cursor := v.Cursor
+		if !v.occupied() {
 			continue
 		}
-		cursor := v.Cursor
-		if int64(w.pos-cursor) < 0 || w.pos-cursor > w.seg.capacity || cursor%proto.LineBytes != 0 {
+		if !w.seg.possible(cursor, w.pos) {
 			continue // a cursor no reader can have
 		}
 		info := v.SlotInfo

@@ -76,6 +76,11 @@ func (t *Table) Slot(i int) SlotView {
 	}
 }
 
+// occupied reports whether a reader has the slot, and gates.
+func (v *SlotView) occupied() bool {
+	return v.State == proto.SlotActive || v.State == proto.SlotLost
+}
+
 func slotOffset(i int) uint64 {
 	return proto.TableHeadBytes + uint64(i)*proto.SlotBytes
 }

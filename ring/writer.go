@@ -66,7 +66,8 @@ type Writer struct {
 }
 
 // NewWriter takes over a segment: a new one, or one whose writer died. In the
-// second case it walks from the shared tail over what was committed. table is
+// second case it walks from the shared tail over what was committed. A ring that has
+// ended and still owes frames (Segment.Owes) goes on. table is
 // empty and formatted for the epoch State().Epoch+1. Only one Writer of a segment
 // may exist in all processes; a lock outside this package sees to that.
 //
@@ -74,7 +75,7 @@ type Writer struct {
 // the ring has ended, ErrSlot when the table is of another epoch.
 func NewWriter(seg *Segment, table *Table, cfg WriterConfig) (*Writer, error) {
 	state := seg.State()
-	if state.Ended {
+	if state.Ended && !seg.Owes(cfg.Recovered) {
 		return nil, fmt.Errorf("ring ended at position %d: %w", state.Final, ErrFinished)
 	}
 	if table.Epoch() != state.Epoch+1 || table.Slots() != int(seg.id.Slots) {
@@ -115,6 +116,7 @@ func (w *Writer) announceEpoch(old State) {
 	store(proto.WrStartedNs, uint64(w.cfg.Now().UnixNano()))
 	store(proto.WrBlockedSince, 0)
 	w.storeFlags()
+	store(proto.WrFinal, 0)
 	store(proto.WrEpoch, old.Epoch+1)
 }
 
