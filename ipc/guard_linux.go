@@ -30,23 +30,11 @@ func Guard(run func() error, rings ...ring.Region) error {
 		return err
 	}
 	for _, r := range rings {
-		if w, ok := r.(*Writer); ok {
-			w.abandon(err)
-		}
 		if c, ok := r.(interface{ closed() bool }); ok && c.closed() {
 			err = fmt.Errorf("used after Close: %w: %w", os.ErrClosed, err)
 		}
 	}
 	return err
-}
-
-// abandon lets a writer know that its memory was lost under a view, so that it does
-// not end the ring as if all were well.
-func (w *Writer) abandon(err error) {
-	var lost *ring.LostError
-	if w.ring != nil && errors.As(err, &lost) && w.Holds(lost.Address) {
-		w.ring.Abandon(err)
-	}
 }
 
 // Holds reports whether at lies in the mapping, also after it was retired.

@@ -134,6 +134,15 @@ func (w *Writer) look(f func()) error {
 // Holds reports whether address lies in the ring's memory; see Guard.
 func (w *Writer) Holds(address uintptr) bool { return w.store.Holds(address) }
 
+// Abandon makes every claim from now on fail with err, and one that waits, and lets
+// Close not end the ring as if all were well. Guard calls it when the ring's memory
+// is lost under a view. The first error counts; it is safe for concurrent use.
+func (w *Writer) Abandon(err error) {
+	if w.ring != nil {
+		w.ring.Abandon(err)
+	}
+}
+
 func (w *Writer) closed() bool {
 	w.mu.RLock()
 	defer w.mu.RUnlock()

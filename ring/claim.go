@@ -96,7 +96,7 @@ func (w *Writer) claimShape(ctx context.Context, dt proto.DType, shape []int) (*
 // proto.KindData. Number and PayloadLen are filled in. Errors as for Claim.
 func (w *Writer) ClaimFrame(ctx context.Context, h *proto.Header) (*Claim, error) {
 	if w.open != openNone {
-		return nil, fmt.Errorf("claim: %w", ErrClaimOpen)
+		return nil, fmt.Errorf("claim: %w", w.claimOpen())
 	}
 	c := &w.claim
 	c.head = *h

@@ -31,7 +31,7 @@ type member struct {
 // proto.FlagMore. Together they may take half the capacity. Errors as for Claim.
 func (w *Writer) ClaimGroup(ctx context.Context, heads []proto.Header) (*Group, error) {
 	if w.open != openNone {
-		return nil, fmt.Errorf("claim: %w", ErrClaimOpen)
+		return nil, fmt.Errorf("claim: %w", w.claimOpen())
 	}
 	g := &w.group
 	if err := g.describe(heads); err != nil {

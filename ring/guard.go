@@ -24,8 +24,10 @@ var (
 	_ Region = (*Table)(nil)
 )
 
-// Guard runs run. A fault in one of regions on the way becomes a *LostError; any other panic goes on. Locks that run took and does not release
-// by a deferred call stay locked, and goroutines that it starts are not guarded.
+// Guard runs run. A fault in one of regions on the way becomes a *LostError, and is
+// told to the region if it has a method Abandon(error), as writers do; any other
+// panic goes on. Locks that run took and does not release by a deferred call stay
+// locked, and goroutines that it starts are not guarded.
 func Guard(run func() error, regions ...Region) (err error) {
 	done := false
 	defer func(before bool) {
@@ -53,9 +55,14 @@ func Lost(reason any, before bool, regions ...Region) error {
 		panic(reason)
 	}
 	for _, r := range regions {
-		if r.Holds(fault.Addr()) {
-			return &LostError{Address: fault.Addr()}
+		if !r.Holds(fault.Addr()) {
+			continue
 		}
+		err := &LostError{Address: fault.Addr()}
+		if w, ok := r.(interface{ Abandon(error) }); ok {
+			w.Abandon(err)
+		}
+		return err
 	}
 	panic(reason)
 }
@@ -103,6 +110,14 @@ func (w *Writer) lose(err error) {
 	w.open = openNone
 	w.lim = w.pos
 	w.setRoom()
+}
+
+// claimOpen is why there can be no second claim now.
+func (w *Writer) claimOpen() error {
+	if err := w.Err(); err != nil {
+		return err // what was claimed may never be committed or aborted
+	}
+	return ErrClaimOpen
 }
 
 // Abandon makes every claim from now on fail with err, and one that waits. It is

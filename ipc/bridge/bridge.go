@@ -84,6 +84,7 @@ type Bridge struct {
 	inlet  sync.Mutex // one claim at a time in cfg.To
 	routes routes
 	tally  tally
+	giveUp func(error) // ends Serve: a ring lost its memory
 }
 
 // New returns a bridge. Errors wrap ErrConfig.

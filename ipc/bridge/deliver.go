@@ -41,17 +41,24 @@ func (b *Bridge) newDelivery() *delivery {
 	return d
 }
 
-// run delivers until ctx is done or the ring of results ends.
+// run delivers until ctx is done or the ring of results ends, or loses its memory.
 func (d *delivery) run(ctx context.Context) error {
+	err := ring.Guard(func() error { return d.deliver(ctx) }, d.bridge.regions()...)
+	if errors.Is(err, ring.ErrSegmentLost) {
+		err = fmt.Errorf("results from ring %q: %w", d.bridge.cfg.From.Identity().Name, err)
+	}
+	return err
+}
+
+func (d *delivery) deliver(ctx context.Context) error {
 	from := d.bridge.cfg.From
 	for {
 		f, err := d.next(ctx)
 		if err == nil {
 			d.frame(f)
-			if !f.Valid() {
+			valid := f.Valid()
+			if err = from.Release(); err == nil && !valid {
 				err = ring.ErrEvicted
-			} else {
-				err = from.Release()
 			}
 		}
 		switch {

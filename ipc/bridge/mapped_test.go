@@ -60,7 +60,7 @@ func newMapped(t testing.TB, spin time.Duration, kernelName string) *mapped {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := bridge.New(bridge.Config{To: m.to, From: results})
+	b, err := bridge.New(bridge.Config{To: m.to, From: results, Grace: 500 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ndring/ndring/proto"
+	"github.com/ndring/ndring/ring"
 )
 
 // outbox is what waits to be sent to one client. The goroutine that delivers
@@ -127,25 +128,32 @@ func advance(p *[]byte, n int) int {
 // sendFrom sends one large result straight from the ring if the client keeps up,
 // and queues it otherwise.
 func (s *stream) sendFrom(h proto.ResultHead, payload []byte) {
+	err := s.trySendFrom(h, payload)
+	if faulted(err) {
+		s.bridge.giveUp(fmt.Errorf("%w: %w", ring.ErrSegmentLost, err))
+	}
+	if err != nil {
+		s.kill(err)
+	}
+}
+
+// trySendFrom may fault in payload.
+func (s *stream) trySendFrom(h proto.ResultHead, payload []byte) error {
 	o := &s.out
 	o.mu.Lock()
-	var err error
+	defer o.mu.Unlock()
 	head := h.Append(o.headBytes[:0])
 	switch {
 	case o.dead:
+		return nil
 	case o.sluggish > 0:
 		o.sluggish--
 		s.appendOut(head)
 		s.appendOut(payload)
-		err = s.sendLocked(nil, nil)
-	default:
-		s.bridge.tally.direct.Add(1)
-		err = s.sendLocked(head, payload)
+		return s.sendLocked(nil, nil)
 	}
-	o.mu.Unlock()
-	if err != nil {
-		s.kill(err)
-	}
+	s.bridge.tally.direct.Add(1)
+	return s.sendLocked(head, payload)
 }
 
 // startFlushing runs a goroutine that empties the queue. The caller holds mu.

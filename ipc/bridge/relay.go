@@ -3,11 +3,26 @@ package bridge
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"time"
 
 	"github.com/ndring/ndring/proto"
+	"github.com/ndring/ndring/ring"
 )
+
+// relayGuarded is relay. Without the ring's memory no other client can be served
+// either.
+func (s *stream) relayGuarded(ctx context.Context) error {
+	err := ring.Guard(func() error { return s.relay(ctx) }, s.bridge.regions()...)
+	if faulted(err) {
+		err = fmt.Errorf("%w: %w", ring.ErrSegmentLost, err)
+	}
+	if errors.Is(err, ring.ErrSegmentLost) {
+		s.bridge.giveUp(err)
+	}
+	return err
+}
 
 // relay moves a client's chunks into the ring until it ends.
 func (s *stream) relay(ctx context.Context) error {

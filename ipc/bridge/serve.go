@@ -7,6 +7,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/ndring/ndring/ring"
 )
 
 // service is one run of Serve.
@@ -24,10 +26,15 @@ type service struct {
 func (b *Bridge) Serve(ctx context.Context, l net.Listener) error {
 	sv := &service{bridge: b, listener: l}
 	defer l.Close()
-	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	run, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	cancel := func() { end(nil) }
 	defer cancel()
 	accepting, stopAccepting := context.WithCancel(ctx)
 	defer stopAccepting()
+	b.giveUp = func(err error) {
+		stopAccepting()
+		end(err)
+	}
 	failed := make(chan error, 1)
 	if b.cfg.Kernel == nil {
 		go func() {
@@ -45,7 +52,21 @@ func (b *Bridge) Serve(ctx context.Context, l net.Listener) error {
 	if e := <-failed; e != nil {
 		return e
 	}
+	if cause := context.Cause(run); errors.Is(cause, ring.ErrSegmentLost) {
+		return fmt.Errorf("rings %q and %q: %w", b.cfg.To.Identity().Name, b.cfg.From.Identity().Name, cause)
+	}
 	return err
+}
+
+// regions are those of the bridge's rings whose memory can be lost.
+func (b *Bridge) regions() []ring.Region {
+	var all []ring.Region
+	for _, r := range []any{b.cfg.To, b.cfg.From} {
+		if r, ok := r.(ring.Region); ok {
+			all = append(all, r)
+		}
+	}
+	return all
 }
 
 // accept takes clients on until ctx is done; they run until run is.

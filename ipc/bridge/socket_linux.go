@@ -17,6 +17,9 @@ func exhausted(err error) bool {
 		errors.Is(err, unix.ENOBUFS) || errors.Is(err, unix.ENOMEM)
 }
 
+// faulted reports whether a system call met memory that is not there.
+func faulted(err error) bool { return errors.Is(err, unix.EFAULT) }
+
 // gone reports whether the peer ended the connection without a word.
 func gone(err error) bool {
 	return errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.EPIPE) ||

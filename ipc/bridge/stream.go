@@ -86,7 +86,7 @@ func (s *stream) serve(ctx context.Context) {
 	case s.bridge.cfg.Kernel != nil:
 		err = s.compute()
 	default:
-		err = s.relay(ctx)
+		err = s.relayGuarded(ctx)
 	}
 	s.report(err)
 	s.finishing.Store(true)

@@ -18,6 +18,7 @@ type input struct {
 	lives   Lives  // nil unless src is one
 	name    string
 	ringID  uint64
+	rings   []ring.Region // whose memory can be lost
 	streams streams
 	head    proto.Header    // of the frame under lease
 	heads   [2]proto.Header // of its results
@@ -40,11 +41,32 @@ func newInput(s *Stage, src Source) *input {
 	id := src.Identity()
 	in := &input{stage: s, src: src, name: id.Name, ringID: id.RingID.Short()}
 	in.lives, _ = src.(Lives)
+	in.rings = regions(src, s.out)
 	in.streams.init(in)
 	return in
 }
 
+// run answers every frame. The memory of both rings may be lost meanwhile.
 func (in *input) run(ctx context.Context) error {
+	err := ring.Guard(func() error { return in.answerAll(ctx) }, in.rings...)
+	if errors.Is(err, ring.ErrSegmentLost) {
+		err = fmt.Errorf("results of ring %q: %w", in.name, err)
+	}
+	return err
+}
+
+// regions are those of rings whose memory can be lost.
+func regions(rings ...any) []ring.Region {
+	var all []ring.Region
+	for _, r := range rings {
+		if r, ok := r.(ring.Region); ok {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+func (in *input) answerAll(ctx context.Context) error {
 	in.locksClaim = in.stage.fed > 1
 	for {
 		f, err := in.src.Next(ctx)

@@ -26,7 +26,7 @@ var errEndOfRing = errors.New("end of what is committed")
 //
 // The error wraps ring.ErrCorrupt, ErrOther, or is one of the journal's.
 func (s *Stage) Resume(ctx context.Context, out *ring.Segment) error {
-	if err := s.resume(ctx, out); err != nil {
+	if err := ring.Guard(func() error { return s.resume(ctx, out) }, out); err != nil {
 		return fmt.Errorf("resume from ring %q: %w", out.Identity().Name, err)
 	}
 	return nil

@@ -92,7 +92,8 @@ func New(out Sink, cfg Config, in ...Source) (*Stage, error) {
 }
 
 // Run reads every input to its end and returns nil, or the first error: those of
-// ctx and of the rings, ErrDType and ErrEvicted. It runs once. The inputs are left
+// ctx and of the rings, ErrDType and ErrEvicted, and ring.ErrSegmentLost where a ring
+// that is a ring.Region, as those of package ipc are, loses its memory. It runs once. The inputs are left
 // where the first uncommitted result belongs.
 func (s *Stage) Run(ctx context.Context) error {
 	if s.cfg.Journal != nil && s.ledger == nil {

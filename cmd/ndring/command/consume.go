@@ -80,6 +80,7 @@ func readerConfig(c *cli.Context) (ipc.ReaderConfig, error) {
 
 // frames is a lossless or lossy reader.
 type frames interface {
+	ring.Region
 	Next(context.Context) (*ring.Frame, error)
 	Release() error
 	Identity() *proto.Identity
@@ -215,7 +216,7 @@ func (s *consumer) consume(c *cli.Context) error {
 		}
 	}
 	s.progress = startProgress(c, s.count, nil)
-	err := s.run(c.Context)
+	err := ipc.Guard(func() error { return s.run(c.Context) }, s.from)
 	s.progress.stop()
 	if flushErr := s.out.Flush(); err == nil || errors.Is(err, io.EOF) {
 		err = errors.Join(flushErr, s.atEnd(err))

@@ -133,5 +133,7 @@ func exportFrame(c *cli.Context, name string) error {
 		return err
 	}
 	defer s.Close()
-	return inspection.Export(c.Context, s.Segment, c.Uint64("npy"), c.App.Writer)
+	return ipc.Guard(func() error {
+		return inspection.Export(c.Context, s.Segment, c.Uint64("npy"), c.App.Writer)
+	}, s)
 }

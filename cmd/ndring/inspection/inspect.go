@@ -19,7 +19,8 @@ type Options struct {
 }
 
 // Inspect looks at ring name of the default directory. Errors are those of
-// ipc.OpenSnapshot and of ctx. A ring with broken frames is no error: the report
+// ipc.OpenSnapshot and of ctx, and ipc.ErrSegmentLost when somebody cuts the ring's
+// files short meanwhile. A ring with broken frames is no error: the report
 // says so.
 func Inspect(ctx context.Context, name string, o Options) (*Report, error) {
 	s, err := ipc.OpenSnapshot("", name)
@@ -27,7 +28,20 @@ func Inspect(ctx context.Context, name string, o Options) (*Report, error) {
 		return nil, err
 	}
 	defer s.Close()
+	var r *Report
+	err = ipc.Guard(func() (err error) {
+		r, err = inspect(ctx, name, s, o)
+		return err
+	}, s)
+	if err != nil {
+		return nil, fmt.Errorf("ring %q: %w", name, err)
+	}
+	return r, nil
+}
+
+func inspect(ctx context.Context, name string, s *ipc.Snapshot, o Options) (*Report, error) {
 	r := &Report{Name: name, Identity: describeIdentity(s.Segment.Identity()), Readers: []Reader{}}
+	var err error
 	if r.File, err = statFile(s.Path); err != nil {
 		return nil, err
 	}
