@@ -16,6 +16,7 @@ const (
 	exitDead    = 3
 	exitBlocked = 4
 	exitStopped = 5
+	exitUnsound = 6
 )
 
 // watchInterval is the time between two reports of inspect --watch.
@@ -30,7 +31,7 @@ func inspectCommand() *cli.Command {
 			&cli.BoolFlag{Name: "watch", Usage: "repeat every second until Ctrl-C or the ring is gone"},
 			&cli.DurationFlag{Name: "interval", Value: 200 * time.Millisecond, Usage: "between the two looks that give the rate; 0: no second look"},
 			&cli.Uint64Flag{Name: "npy", Usage: "write frame N to stdout as .npy and nothing else"},
-			&cli.BoolFlag{Name: "check", Usage: "exit with 3 if the writer is dead, 4 if it is blocked, 5 if it is suspended"},
+			&cli.BoolFlag{Name: "check", Usage: "hold the ring against every rule of the layout; exit with 6 if one is broken, 3 if the writer is dead, 4 if it is blocked, 5 if it is suspended"},
 			jsonFlag(),
 		},
 		Description: "Exit code 0 says that the ring could be read, 1 that it could not or is corrupt.",
@@ -50,7 +51,7 @@ func inspect(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	o := inspection.Options{Frames: c.Int("frames"), Values: c.Int("values"), Interval: c.Duration("interval")}
+	o := inspection.Options{Frames: c.Int("frames"), Values: c.Int("values"), Interval: c.Duration("interval"), Audit: c.Bool("check")}
 	if o.Frames < 0 || o.Values < 0 || o.Interval < 0 {
 		return usagef("--frames, --values and --interval take numbers from 0 up")
 	}
@@ -80,6 +81,9 @@ func printReport(c *cli.Context, r *inspection.Report) error {
 // judge turns a verdict into an error where the exit code has to tell it.
 func judge(c *cli.Context, r *inspection.Report) error {
 	v := r.Verdict
+	if c.Bool("check") && len(r.Findings) > 0 {
+		return checkError{exitUnsound, v.Sentence}
+	}
 	if v.State == inspection.StateCorrupt {
 		return errors.New(v.Sentence)
 	}

@@ -16,6 +16,7 @@ type Options struct {
 	Frames   int           // how many of the last frames to show
 	Values   int           // how many values of each
 	Interval time.Duration // between the two looks that give the rate; 0 = no second look
+	Audit    bool          // hold everything against the rules of the layout
 }
 
 // Inspect looks at ring name of the default directory. Errors are those of
@@ -66,6 +67,11 @@ func inspect(ctx context.Context, name string, s *ipc.Snapshot, o Options) (*Rep
 	r.Blocked = describeBlocked(s, &state, w)
 	if err := r.rate(ctx, s, w, o.Interval); err != nil {
 		return nil, err
+	}
+	if o.Audit {
+		if r.Findings, err = audit(ctx, s); err != nil {
+			return nil, err
+		}
 	}
 	r.Verdict = r.judge(time.Now())
 	return r, nil

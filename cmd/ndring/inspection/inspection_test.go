@@ -231,3 +231,55 @@ func TestProcessState(t *testing.T) {
 		t.Errorf("a process that cannot be is %s", got)
 	}
 }
+
+// Check that an audit finds nothing in a sound ring, alive with a reader at work, and
+// names the rule when a word does not fit.
+func TestInspectAudits(t *testing.T) {
+	w := listen(t, ipc.WriterConfig{Capacity: 1 << 16})
+	r, err := ipc.Dial(t.Context(), "x", ipc.ReaderConfig{Name: "viewer"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	stop, done := make(chan struct{}), make(chan error, 1)
+	go func() {
+		for {
+			_, err := r.Next(t.Context())
+			select {
+			case <-stop:
+				done <- err
+				return
+			default:
+			}
+			if err != nil {
+				done <- err
+				return
+			}
+		}
+	}()
+	for n := range 3000 {
+		publish(t, w, float64(n), 2)
+		if n%300 == 0 {
+			if got := inspected(t, Options{Audit: true}); len(got.Findings) > 0 {
+				t.Fatalf("after %d frames: %+v", n, got.Findings)
+			}
+		}
+	}
+	close(stop)
+	publish(t, w, 1)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(w.Dir()+"/x.ring", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteAt([]byte{0x40}, proto.IdentityBytes+proto.WrNumber+7); err != nil {
+		t.Fatal(err)
+	}
+	got := inspected(t, Options{Audit: true})
+	if len(got.Findings) != 1 || got.Findings[0].Rule != "number" || got.Verdict.State != StateUnsound {
+		t.Errorf("findings %+v, verdict %+v", got.Findings, got.Verdict)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/ndring/ndring/cmd/ndring/render"
+	"github.com/ndring/ndring/ring"
 )
 
 // Report is everything a look at a ring found out. Times of unknown events are nil.
@@ -19,6 +20,8 @@ type Report struct {
 	Frames   []Frame  `json:"frames"` // the last ones, oldest first
 	TableErr string   `json:"reader_table_error,omitempty"`
 	WalkErr  string   `json:"walk_error,omitempty"`
+
+	Findings []ring.Finding `json:"findings,omitempty"` // rules of the layout that are broken; with Options.Audit
 }
 
 // Identity is what never changes.

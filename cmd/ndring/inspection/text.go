@@ -20,6 +20,9 @@ func (r *Report) Text(out io.Writer, now time.Time) error {
 	line := func(what, format string, args ...any) { fmt.Fprintf(w, "%s\t%s\n", what, fmt.Sprintf(format, args...)) }
 	id, file, flow := &r.Identity, &r.File, &r.Flow
 	line("ring", "%s: %s", r.Name, r.Verdict.Sentence)
+	for _, f := range r.Findings {
+		line("finding", "%s: %s", f.Rule, f.Text)
+	}
 	line("file", "%s, inode %d, mode %s, uid %d, %s apparent, %s resident", file.Path, file.Inode, file.Mode, file.UID, quantity.Bytes(file.ApparentBytes), quantity.Bytes(file.ResidentBytes))
 	line("identity", "%s, layout %s, epoch %d", id.RingID, id.Layout, r.Writer.Epoch)
 	line("created", "%s by %s, pid %d, uid %d", id.Created.Format(timeLayout), id.CreatorExe, id.CreatorPID, id.CreatorUID)

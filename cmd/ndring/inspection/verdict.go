@@ -20,6 +20,7 @@ const (
 	StateEnded   = "ended"   // finished; readers drain it
 	StateDead    = "dead"    // no writer; a new one can continue it
 	StateCorrupt = "corrupt" // its frames break the layout
+	StateUnsound = "unsound" // its words break the layout, as an audit found
 )
 
 // judge says what the facts mean.
@@ -28,6 +29,8 @@ func (r *Report) judge(now time.Time) Verdict {
 	switch {
 	case r.WalkErr != "":
 		return Verdict{StateCorrupt, "the frames break the layout: " + r.WalkErr}
+	case len(r.Findings) > 0:
+		return Verdict{StateUnsound, fmt.Sprintf("%d rules of the layout are broken, the first: %s; save what frames there are ('ndring inspect --npy'), end the writer, then replace the ring (--recreate) or remove it ('ndring gc')", len(r.Findings), r.Findings[0].Text)}
 	case w.Status == StateDead:
 		return Verdict{StateDead, fmt.Sprintf("the writer, pid %d, is dead; %s; a new writer continues at frame %d, 'ndring gc' removes the ring", w.PID, r.unread(), r.Flow.Frames)}
 	case w.Status == StateEnded:

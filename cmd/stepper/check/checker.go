@@ -113,6 +113,9 @@ func (c *Checker) Look(segment, table []byte) (bool, error) {
 	if err := c.observe(); err != nil {
 		return true, fmt.Errorf("observer: %w", err)
 	}
+	if err := c.audit(); err != nil {
+		return true, fmt.Errorf("audit: %w", err)
+	}
 	if err := c.succeed(); err != nil {
 		return true, fmt.Errorf("successor: %w", err)
 	}

@@ -13,6 +13,7 @@
 //     it, then finds nothing more
 //   - a fresh observer, from the oldest frame: what it gets is whole, and the last
 //     frame it gets is the last one committed
+//   - the library's own checker, ring.Segment.Audit: it finds nothing
 //   - a fresh writer: it takes the copy over with the old table, goes on with the
 //     next number in the next place, every reader returns to its slot and gets all
 //     that was committed, then more than a lap of new frames, then the end

@@ -108,3 +108,21 @@ func (c *Checker) gates(limit uint64) error {
 func gating(v ring.SlotView) bool {
 	return v.State == proto.SlotActive || v.State == proto.SlotLost
 }
+
+// audit has the library's own checker look at the copy.
+func (c *Checker) audit() error {
+	copy(c.scratch.observed, c.segment)
+	copy(c.scratch.older, c.table)
+	segment, err := ring.Open(c.scratch.observed)
+	if err != nil {
+		return err
+	}
+	table, err := ring.OpenTable(c.scratch.older, segment.Identity())
+	if err != nil {
+		return err
+	}
+	if found := segment.Audit(table); len(found) > 0 {
+		return fmt.Errorf("%s: %s", found[0].Rule, found[0].Text)
+	}
+	return nil
+}
