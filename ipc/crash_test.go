@@ -133,6 +133,31 @@ func TestNamedReaderReturns(t *testing.T) {
 	write.wait()
 }
 
+// Check that a named reader that dies before it heard of its writer's successor gets
+// no frame twice, although the last one it released counts in the old table only.
+func TestNamedReaderReleasedInOldTable(t *testing.T) {
+	dir := testDir(t)
+	write := spawn(t, "write", "-dir", dir, "-count", "10", "-no-close")
+	write.expect("written")
+	r := dial(t, "x", ReaderConfig{Dir: dir, Name: "n", Keep: time.Minute})
+	for range 3 {
+		if _, err := r.Next(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write.kill()
+	spawn(t, "write", "-dir", dir, "-count", "20", "-no-close").expect("listening")
+	if err := r.Release(); err != nil { // of frame 2, in the table it knows
+		t.Fatal(err)
+	}
+	r.session.close() // as its death does
+	again := dial(t, "x", ReaderConfig{Dir: dir, Name: "n", Keep: time.Minute})
+	f, err := again.Next(t.Context())
+	if err != nil || f.Number() != 3 {
+		t.Errorf("frame %v, %v, want number 3", f, err)
+	}
+}
+
 // Check that the grace of a named reader ends.
 func TestNamedReaderForgotten(t *testing.T) {
 	dir := testDir(t)

@@ -108,7 +108,7 @@ func (c *connection) place() (got ring.Attached, resumed bool, refusal *proto.Re
 	if slot, l := c.s.lostSlotOf(c.peer.pid, h); l != nil {
 		position := h.Position
 		if h.Flags&proto.HelloReconnect == 0 {
-			position = c.s.table.Slot(slot).Cursor
+			position = c.s.releasedUpTo(slot, l.generation)
 		}
 		got, err := c.s.w.Reattach(slot, l.generation, position, a)
 		if err == nil {
@@ -124,6 +124,22 @@ func (c *connection) place() (got ring.Attached, resumed bool, refusal *proto.Re
 	}
 	got, err := c.s.w.Attach(a)
 	return got, false, refusalOf(err, c.s.w.Segment())
+}
+
+// releasedUpTo is how far the reader that had a kept slot got. One that died before
+// it heard of this writer may have released a frame in the table of the epoch before
+// after that was carried over.
+func (s *server) releasedUpTo(slot int, generation uint32) uint64 {
+	cursor := s.table.Slot(slot).Cursor
+	if s.store.old == nil || slot >= s.store.old.Slots() {
+		return cursor
+	}
+	v := s.store.old.Slot(slot)
+	ahead := v.Cursor - cursor
+	if v.Generation != generation || v.Cursor%proto.LineBytes != 0 || ahead > s.w.Segment().Tail()-cursor {
+		return cursor
+	}
+	return v.Cursor
 }
 
 // request is what the hello asks of the ring.

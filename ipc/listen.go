@@ -117,7 +117,6 @@ func (w *Writer) start(st *store, cfg *WriterConfig) error {
 		st.close()
 		return err
 	}
-	st.dropOld()
 	w.ring, w.store, w.asymmetric = writer, st, asymmetric
 	return nil
 }

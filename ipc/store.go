@@ -88,18 +88,12 @@ func removeRing(dir *directory, name string) error {
 func (s *store) close() {
 	s.segmentMap.retire()
 	s.tableMap.unmap()
-	s.dropOld()
+	s.oldMap.unmap()
 	for _, f := range []*os.File{s.segmentFile, s.tableFile} {
 		if f != nil {
 			f.Close()
 		}
 	}
-}
-
-// dropOld ends the use of the table of the epoch before.
-func (s *store) dropOld() {
-	s.oldMap.unmap()
-	s.old = nil
 }
 
 // errUnusable marks a left-over ring that holds nothing worth keeping.
