@@ -81,6 +81,10 @@ race: need-go ## every test of shared memory in one process under the race detec
 lint: need-go ## gofmt, vet (also noasm and arm64), staticcheck, house rules
 	@.ci/lint
 
+.PHONY: every-syscall
+every-syscall: need-go ## fail each system call of start-up in turn (needs strace)
+	NDRING_EVERY_SYSCALL=1 $(GO) test -timeout $(TIMEOUT) -run StartUpCallsFail -v ./ipc
+
 .PHONY: generate
 generate: need-go ## write the C and Python constants from the Go source of the contract
 	$(GO) generate ./proto/gen

@@ -31,6 +31,7 @@ var roles = map[string]func([]string) error{
 	"nospace": roleNoSpace,
 	"cgroup":  roleControlGroup,
 	"endure":  roleEndure,
+	"startup": roleStartUp,
 }
 
 type roleFlags struct {
