@@ -32,6 +32,8 @@ var roles = map[string]func([]string) error{
 	"cgroup":  roleControlGroup,
 	"endure":  roleEndure,
 	"startup": roleStartUp,
+	"foreign": roleForeign,
+	"memlock": roleMemlock,
 }
 
 type roleFlags struct {

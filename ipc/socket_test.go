@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -79,7 +80,7 @@ func sendHello(t *testing.T, s *socket, h proto.Hello) {
 }
 
 // Check that no bytes and no descriptors a client sends hurt the writer, take a
-// slot or stay open in it.
+// slot or stay open in it. NDRING_RUBBISH is the number of clients, 2000 by default.
 func TestRubbish(t *testing.T) {
 	seed := rand.Uint64()
 	rng := rand.New(rand.NewPCG(seed, 0))
@@ -96,7 +97,11 @@ func TestRubbish(t *testing.T) {
 	}
 	defer extra.Close()
 	before := descriptorCount(t)
-	for range 2000 {
+	clients := 2000
+	if n, err := strconv.Atoi(os.Getenv("NDRING_RUBBISH")); err == nil {
+		clients = n
+	}
+	for range clients {
 		s := rawConnect(t, dir)
 		for range rng.IntN(4) {
 			var fds []int
