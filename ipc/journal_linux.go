@@ -76,10 +76,10 @@ func (j *Journal) close() {
 }
 
 // full is a file that tells a full file system as ErrNoSpace.
-type full struct{ *os.File }
+type full struct{ file *os.File }
 
 func (f full) Write(p []byte) (int, error) {
-	n, err := f.File.Write(p)
+	n, err := f.file.Write(p)
 	if errors.Is(err, unix.ENOSPC) {
 		err = fmt.Errorf("%w; raise the size of that file system (containers: --shm-size): %w", err, ErrNoSpace)
 	}

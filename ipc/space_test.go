@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -43,7 +44,30 @@ func roleNoSpace(args []string) error {
 	if err != nil {
 		return err
 	}
-	return w.Close(context.Background())
+	return errors.Join(fillJournal(w.Journal()), w.Close(context.Background()))
+}
+
+// fillJournal writes more to a journal than a file system of 1 MiB holds.
+func fillJournal(j *Journal) error {
+	if err := j.Replace(writing("kept")); err != nil {
+		return err
+	}
+	if err := j.Replace(writing(strings.Repeat("x", 2<<20))); !errors.Is(err, ErrNoSpace) || !strings.Contains(err.Error(), "--shm-size") {
+		return fmt.Errorf("replace: %w, want ErrNoSpace and a remedy", err)
+	}
+	if err := j.Append(make([]byte, 2<<20)); !errors.Is(err, ErrNoSpace) {
+		return fmt.Errorf("append: %w, want ErrNoSpace", err)
+	}
+	f, err := j.Open()
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	text := make([]byte, 4)
+	if _, err := io.ReadFull(f, text); err != nil || string(text) != "kept" {
+		return fmt.Errorf("journal begins with %q, %w", text, err)
+	}
+	return nil
 }
 
 // Check that a file system that is too small is an error that names sizes and
