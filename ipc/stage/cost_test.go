@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"testing"
 
 	"github.com/ndring/ndring/ipc/stage"
@@ -33,11 +34,33 @@ func (g *granted) Next(ctx context.Context) (*ring.Frame, error) {
 	return g.heapReader.Next(ctx)
 }
 
-func newRig(t testing.TB, kernelName string, capacity uint64) *rig {
-	r := &rig{in: newRing(t, "in", capacity), out: newRing(t, "out", 4*capacity)}
+func newRig(t testing.TB, kernelName string, in, out uint64, j stage.Journal) *rig {
+	r := &rig{in: newRing(t, "in", in), out: newRing(t, "out", out)}
 	r.src, r.sink = &granted{heapReader: r.in.attach(t)}, r.out.attach(t)
-	r.stage = newStage(t, r.out.w, stage.Config{Kernel: newKernel(t, kernelName)}, r.src)
+	r.stage = newStage(t, r.out.w, stage.Config{Kernel: newKernel(t, kernelName), Journal: j}, r.src)
+	if err := r.stage.Resume(context.Background(), r.out.seg); err != nil {
+		t.Fatal(err)
+	}
 	return r
+}
+
+// shredder is a journal that keeps nothing and counts.
+type shredder struct {
+	writes int
+	bytes  int
+}
+
+func (*shredder) Open() (io.ReadCloser, error)                { return nil, os.ErrNotExist }
+func (s *shredder) Replace(write func(io.Writer) error) error { return write(s) }
+func (s *shredder) Append(p []byte) error {
+	_, err := s.Write(p)
+	return err
+}
+
+func (s *shredder) Write(p []byte) (int, error) {
+	s.writes++
+	s.bytes += len(p)
+	return len(p), nil
 }
 
 func (r *rig) fill(t testing.TB, frames int, x []float64) {
@@ -69,7 +92,7 @@ func (r *rig) empty(t testing.TB) {
 // Check that answering a frame of a known stream takes no heap memory.
 func TestNoAllocations(t *testing.T) {
 	const runs, frames = 10, 10
-	r := newRig(t, "arcsec", 1<<16)
+	r := newRig(t, "arcsec", 1<<16, 1<<18, nil)
 	x := []float64{1, 2, 3, 4, 5}
 	r.fill(t, 3, x)
 	r.run(t)
@@ -84,32 +107,68 @@ func TestNoAllocations(t *testing.T) {
 	}
 }
 
+// Check that a stage with a journal takes no heap memory either, and that the journal is
+// written to once for most of a lap of the output ring, with a few hundred bytes, as
+// long as no stream is silent for so long.
+func TestJournalCost(t *testing.T) {
+	const laps, frames, lap = 20, 250, 1 << 18
+	j := &shredder{}
+	r := newRig(t, "arcsec", 1<<20, lap, j)
+	x := []float64{1, 2, 3, 4, 5}
+	r.fill(t, 3, x)
+	r.run(t)
+	begin, written, total := r.out.seg.Tail(), *j, 0.0
+	for r.out.seg.Tail()-begin < laps*lap {
+		r.fill(t, 2*frames, x)
+		r.src.left = 0
+		total += testing.AllocsPerRun(1, func() { // and once before
+			r.src.left = frames
+			r.run(t)
+		})
+		r.empty(t)
+	}
+	writes, bytes := j.writes-written.writes, j.bytes-written.bytes
+	if total != 0 || writes > 2*laps || writes < laps || bytes > 400*writes {
+		t.Fatalf("%v allocations, %d writes of %d bytes for %d laps", total, writes, bytes, laps)
+	}
+}
+
 // BenchmarkStage is the stage alone, one frame after the other, over rings that
 // are filled and emptied while the clock stands.
 func BenchmarkStage(b *testing.B) {
 	for _, name := range []string{"identity", "arcsec"} {
 		for _, n := range []int{5, 1024} {
-			b.Run(fmt.Sprintf("kernel=%s/dtype=f64/n=%d", name, n), func(b *testing.B) {
-				r, x, left := newRig(b, name, 16<<20), make([]float64, n), 0
-				for i := range x {
-					x[i] = 1 + float64(i)/100
-				}
-				b.SetBytes(int64(8 * n))
-				b.ReportAllocs()
-				for b.Loop() {
-					if left == 0 {
-						b.StopTimer()
-						r.empty(b)
-						left = 1000
-						r.fill(b, left, x)
-						r.src.left = 0
-						b.StartTimer()
+			for _, kept := range []bool{false, true} {
+				b.Run(fmt.Sprintf("kernel=%s/journal=%v/dtype=f64/n=%d", name, kept, n), func(b *testing.B) {
+					var j stage.Journal
+					if kept {
+						j = &shredder{}
 					}
-					left--
-					r.src.left = 1
-					r.run(b)
-				}
-			})
+					benchmarkStage(b, newRig(b, name, 16<<20, 64<<20, j), n)
+				})
+			}
 		}
+	}
+}
+
+func benchmarkStage(b *testing.B, r *rig, n int) {
+	x, left := make([]float64, n), 0
+	for i := range x {
+		x[i] = 1 + float64(i)/100
+	}
+	b.SetBytes(int64(8 * n))
+	b.ReportAllocs()
+	for b.Loop() {
+		if left == 0 {
+			b.StopTimer()
+			r.empty(b)
+			left = 1000
+			r.fill(b, left, x)
+			r.src.left = 0
+			b.StartTimer()
+		}
+		left--
+		r.src.left = 1
+		r.run(b)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/ndring/ndring/ipc"
 	"github.com/ndring/ndring/ipc/stage"
 	"github.com/ndring/ndring/kernel"
 	"github.com/ndring/ndring/proto"
@@ -105,7 +106,10 @@ func (p wiring) compute(s *Side) error {
 	if err != nil {
 		return err
 	}
-	st, err := stage.New(out, stage.Config{Kernel: k}, in)
+	st, err := stage.New(out, stage.Config{Kernel: k, Journal: out.Journal()}, in)
+	if err == nil {
+		err = resume(st, out)
+	}
 	if err != nil {
 		return err
 	}
@@ -120,6 +124,16 @@ func (p wiring) compute(s *Side) error {
 		return err
 	}
 	return nil
+}
+
+// resume makes the stage ready to keep its journal, as ndring stage does.
+func resume(st *stage.Stage, out *ipc.Writer) error {
+	s, err := ipc.OpenSnapshot(out.Dir(), out.Name())
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return st.Resume(context.Background(), s.Segment)
 }
 
 // stageMeetings is how often the sides of a job with a stage meet.
