@@ -292,3 +292,39 @@ func TestWriterKilledWhileItEndsTheRing(t *testing.T) {
 	second.wait()
 	write.wait()
 }
+
+// Check that a named reader that leaves finds the frame it held again, and that one that
+// closes gives its place up.
+func TestNamedReaderLeaves(t *testing.T) {
+	dir := testDir(t)
+	w := listenLong(t, dir)
+	cfg := ReaderConfig{Dir: dir, Name: "n", Keep: time.Minute}
+	r := dial(t, "x", cfg)
+	for range 3 {
+		c, err := w.Claim(t.Context(), proto.U8, 5)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Commit()
+	}
+	for range 2 {
+		if _, err := r.Next(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(r.Leave(), r.Leave(), r.Close()); err != nil {
+		t.Fatal(err)
+	}
+	r = dial(t, "x", cfg)
+	f, err := r.Next(t.Context())
+	if err != nil || f.Number() != 1 || r.Welcome().Flags&proto.WelcomeResumed == 0 {
+		t.Fatalf("frame %v, %v, flags %#x; want frame 1, resumed", f, err, r.Welcome().Flags)
+	}
+	r.Close()
+	r = dial(t, "x", cfg)
+	if r.Welcome().Flags&proto.WelcomeResumed != 0 {
+		t.Error("a place that was given up was resumed")
+	}
+	r.Close()
+	w.Close(t.Context())
+}

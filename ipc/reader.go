@@ -185,11 +185,21 @@ func (r *Reader) ControlBytes() uint64 {
 // slices of its frames must not be used any more. Doing so is a fault, and
 // ErrSegmentLost under Guard, as long as the Reader or a Frame of it is referred to;
 // after that other memory may lie there. Close is for the goroutine that reads; end a waiting Next by its context first. Close is idempotent.
-func (r *Reader) Close() error {
+func (r *Reader) Close() error { return r.close(true) }
+
+// Leave is Close without releasing the frame held or giving the slot up, as a death
+// would end the reader: a named one that asked for it finds its place again
+// (ReaderConfig.Keep).
+func (r *Reader) Leave() error { return r.close(false) }
+
+func (r *Reader) close(goodbye bool) error {
 	if errors.Is(r.err, os.ErrClosed) {
 		return nil
 	}
-	err := r.Release()
+	var err error
+	if goodbye {
+		err = r.Release()
+	}
 	if errors.Is(err, ring.ErrEvicted) || errors.Is(err, ring.ErrCorrupt) || errors.Is(err, ErrSegmentLost) {
 		err = nil // told by Next or Release before
 	}
@@ -197,7 +207,9 @@ func (r *Reader) Close() error {
 	if r.news != nil {
 		r.news.flush()
 	}
-	r.session.control.goodbye(r.Position())
+	if goodbye {
+		r.session.control.goodbye(r.Position())
+	}
 	r.session.close()
 	return err
 }

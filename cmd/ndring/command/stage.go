@@ -6,9 +6,11 @@ import (
 	"errors"
 	"time"
 
+	"github.com/ndring/ndring/cmd/ndring/provenance"
 	"github.com/ndring/ndring/cmd/ndring/quantity"
 	"github.com/ndring/ndring/ipc"
 	"github.com/ndring/ndring/ipc/stage"
+	"github.com/ndring/ndring/kernel"
 	"github.com/ndring/ndring/proto"
 	"github.com/urfave/cli/v2"
 )
@@ -46,21 +48,26 @@ func runStage(c *cli.Context) error {
 		return stopped(c, err)
 	}
 	inputs, err := openInputs(c, st)
-	defer closeInputs(inputs)
-	if err != nil {
-		return stopped(c, err)
+	if err == nil {
+		err = runBetween(c, st, k, inputs)
 	}
+	closeInputs(inputs, err == nil)
+	return stopped(c, err)
+}
+
+// runBetween makes the output ring and runs the stage between it and the inputs.
+func runBetween(c *cli.Context, st provenance.Step, k kernel.Kernel, inputs []*ipc.Reader) error {
 	cfg, err := stageConfig(c, st, identities(inputs))
+	if err != nil {
+		return err
+	}
+	params, err := json.Marshal(st)
 	if err != nil {
 		return err
 	}
 	out, err := openRing(c, c.String("out"), cfg)
 	if err != nil {
-		return stopped(c, err)
-	}
-	params, err := json.Marshal(st)
-	if err != nil {
-		return errors.Join(err, closeRing(c, out))
+		return err
 	}
 	return process(c, out, inputs, stage.Config{
 		Kernel: k, NoDelta: st.NoDelta, Params: string(params), Journal: out.Journal(), Logger: logger(c),

@@ -85,9 +85,14 @@ func stageReader(c *cli.Context) (ipc.ReaderConfig, error) {
 	return cfg, nil
 }
 
-func closeInputs(inputs []*ipc.Reader) {
+// closeInputs gives the places of the stage up, or keeps them for one that does better.
+func closeInputs(inputs []*ipc.Reader, well bool) {
 	for _, in := range inputs {
-		in.Close()
+		if well {
+			in.Close()
+		} else {
+			in.Leave()
+		}
 	}
 }
 
