@@ -84,6 +84,7 @@ func (r *Reader) parkConfig() ring.ReaderConfig {
 	cfg := ring.ReaderConfig{
 		Table: s.table, Slot: int(s.welcome.Slot), Generation: s.welcome.Generation, Position: s.welcome.Start,
 		Sleeper: s.parker, WriterBell: s.writerBell, Spin: r.spin,
+		Overslept: s.parker.overslept,
 	}
 	if s.welcome.Flags&proto.WelcomeAsymmetric != 0 && r.hello.Flags&proto.HelloAsymmetric != 0 {
 		cfg.Asymmetric, cfg.Barrier = true, Barrier

@@ -95,6 +95,7 @@ type parker struct {
 	sock    *socket  // nil for a writer
 	control *control // reads sock; nil before the handshake is over
 	poll    [2]unix.PollFd
+	timeout bool            // only the safety interval ended the last sleep
 	done    <-chan struct{} // of the context registered last
 	forget  func() bool
 }
@@ -151,6 +152,7 @@ func (p *parker) pollOnce(most time.Duration) error {
 	if err := pollFor(fds, most); err != nil {
 		return err
 	}
+	p.timeout = p.poll[0].Revents == 0 && (p.sock == nil || p.poll[1].Revents == 0)
 	if p.poll[0].Revents != 0 {
 		p.bell.take()
 	}
@@ -162,6 +164,9 @@ func (p *parker) pollOnce(most time.Duration) error {
 	}
 	return p.control.verdict()
 }
+
+// overslept reports whether only the safety interval ended the last sleep.
+func (p *parker) overslept() bool { return p.timeout }
 
 // pollFor is ppoll that, when a signal interrupts it, goes on for the time left.
 func pollFor(fds []unix.PollFd, most time.Duration) error {

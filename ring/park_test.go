@@ -355,6 +355,17 @@ func TestRescuesAreCounted(t *testing.T) {
 	if r.Rescues() != 1 {
 		t.Fatalf("%d rescues", r.Rescues())
 	}
+	if err := r.Release(); err != nil {
+		t.Fatal(err)
+	}
+	got.Start = r.Position()
+	r = p.reader(t, got, ring.ReaderConfig{
+		WriterBell: awake{}, Sleeper: sleeps(func() { p.put(t, 40, 1) }), Overslept: func() bool { return false },
+	})
+	take(t, r, 40, 1)
+	if r.Rescues() != 0 {
+		t.Fatalf("%d rescues after a sleep that a stale ring ended", r.Rescues())
+	}
 }
 
 // Check that a reader that leaves wakes the writer that waits for it, and so does one

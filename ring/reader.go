@@ -22,6 +22,7 @@ type ReaderConfig struct {
 	Spin       time.Duration // spinning before parking; 0 = none
 	Asymmetric bool          // this process is registered with membarrier and the writer runs it before it parks
 	Barrier    func()        // runs membarrier before parking; nil if the writer fences
+	Overslept  func() bool   // whether only its safety interval ended the last Sleep; nil = whenever nobody rang
 }
 
 // Reader is a lossless reader: it sees every frame from its first position on, once
