@@ -24,6 +24,11 @@ var (
 	// ErrRefused is returned when the writer does not accept a client. A
 	// *RefusedError in its chain holds the code.
 	ErrRefused = errors.New("refused by the ring's writer")
+	// ErrNameInUse is returned when a live reader of the ring has the name asked for.
+	ErrNameInUse = errors.New("a live reader has this name")
+	// ErrDenied is returned when the ring is another user's, or does not serve this
+	// sort of reader.
+	ErrDenied = errors.New("not for this client")
 	// ErrEvicted is returned when the writer took the reader's slot away because
 	// it was too slow or broke the protocol.
 	ErrEvicted = ring.ErrEvicted
@@ -79,5 +84,20 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("%s (code %d)", e.Sentence, e.Code)
 }
 
-// Unwrap returns ErrRefused.
-func (e *RefusedError) Unwrap() error { return ErrRefused }
+// Unwrap returns ErrRefused and, where the code has an error of its own, that one.
+func (e *RefusedError) Unwrap() []error {
+	switch e.Code {
+	case proto.CodeVersion:
+		return []error{ErrRefused, proto.ErrVersion}
+	case proto.CodeNameInUse:
+		return []error{ErrRefused, ErrNameInUse}
+	case proto.CodeTableFull:
+		return []error{ErrRefused, ring.ErrTableFull}
+	case proto.CodePosition:
+		return []error{ErrRefused, ring.ErrNoPosition}
+	case proto.CodeDenied:
+		return []error{ErrRefused, ErrDenied}
+	default:
+		return []error{ErrRefused}
+	}
+}

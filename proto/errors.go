@@ -1,6 +1,9 @@
 package proto
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 var (
 	// ErrMagic is returned when bytes do not start with the magic number of the
@@ -33,4 +36,7 @@ var (
 	// ErrShape is returned when dimensions, strides and dtype do not describe an
 	// array inside its payload.
 	ErrShape = errors.New("invalid shape")
+	// ErrDType is returned for an element type that is none of the contract's, or not
+	// the ring's. It is an ErrShape, too.
+	ErrDType = fmt.Errorf("%w: element type", ErrShape)
 )

@@ -128,7 +128,7 @@ func (h *Header) Complete() error {
 		return fmt.Errorf("unknown flags %#x or extension flags %#x: %w", h.Flags, h.ExtFlags, ErrHeader)
 	}
 	if !h.DType.Valid() {
-		return fmt.Errorf("dtype code %d: %w", h.DType, ErrShape)
+		return fmt.Errorf("dtype code %d: %w", h.DType, ErrDType)
 	}
 	if h.NDim > MaxDims {
 		return fmt.Errorf("%d dimensions, at most %d: %w", h.NDim, MaxDims, ErrShape)

@@ -13,7 +13,7 @@ type Schema struct {
 
 func (s *Schema) check() error {
 	if s.DType != 0 && !s.DType.Valid() {
-		return fmt.Errorf("schema dtype code %d: %w", s.DType, ErrShape)
+		return fmt.Errorf("schema dtype code %d: %w", s.DType, ErrDType)
 	}
 	if s.NDim != AnyNDim && s.NDim > MaxDims {
 		return fmt.Errorf("schema of %d dimensions, at most %d: %w", s.NDim, MaxDims, ErrShape)
@@ -25,10 +25,10 @@ func (s *Schema) check() error {
 }
 
 // Admit reports whether an array of dt and shape satisfies the schema. The error
-// wraps ErrShape and names both sides.
+// wraps ErrShape, or ErrDType, and names both sides.
 func (s *Schema) Admit(dt DType, shape []uint64) error {
 	if s.DType != 0 && s.DType != dt {
-		return fmt.Errorf("dtype %v, the ring is declared %v: %w", dt, s.DType, ErrShape)
+		return fmt.Errorf("dtype %v, the ring is declared %v: %w", dt, s.DType, ErrDType)
 	}
 	if s.NDim == AnyNDim {
 		return nil

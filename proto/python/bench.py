@@ -40,14 +40,14 @@ def fill(folder: str, count: int, elements: int, capacity: int, ready: Any) -> N
     p.close()
 
 
-def run(folder: str, count: int, elements: int, capacity: int, read: Callable[[ndring.Consumer], int], ahead: bool) -> float:
+def run(folder: str, count: int, elements: int, capacity: int, read: Callable[[ndring.Consumer], int], ahead: bool, wake: str = "stream") -> float:
     """Seconds from the first frame asked for to the last one read. With ahead, the
     producer has filled the ring before."""
     ready = mp.Event()
     producer = mp.Process(target=fill, args=(folder, count, elements, capacity, ready))
     producer.start()
     ready.wait()
-    c = ndring.Consumer("b", dir=folder)
+    c = ndring.Consumer("b", dir=folder, wake=wake)
     if ahead:
         while c._segment.word(WR_TAIL) < 64 * count:
             time.sleep(0.01)
@@ -137,6 +137,8 @@ def main() -> None:
             for read in (by_frame, by_batch, by_array, by_run):
                 took = run(folder, SMALL_FRAMES, 5, 64 * MIB, read, ahead=True)
                 figures.setdefault("small frames/s, " + read.__name__, []).append(SMALL_FRAMES / took)
+            took = run(folder, SMALL_FRAMES, 5, 64 * MIB, by_batch, ahead=True, wake="park")
+            figures.setdefault("small frames/s, by_batch, park mode", []).append(SMALL_FRAMES / took)
             took = run(folder, SMALL_FRAMES, 5, 64 * MIB, by_batch, ahead=False)
             figures.setdefault("small frames/s, by_batch, live Python producer", []).append(SMALL_FRAMES / took)
             ours, theirs = run(folder, 2000, MIB // 8, 64 * MIB, touch, ahead=False), piped(200, MIB // 8)
