@@ -251,6 +251,9 @@ func (c *connection) sendWelcome(w proto.Welcome, fds ...int) {
 		c.hangUp()
 		return
 	}
+	if c.stream { // a new follower may have begun beyond the tail that the welcome tells
+		c.s.announce(c.s.w.Position())
+	}
 	if c.s.finished {
 		c.s.sayClosed(c)
 	}
