@@ -27,6 +27,10 @@
 // padding are there whole or not at all; nothing committed is ever given up and
 // nothing that was not meant is found.
 //
+// A writer that is killed while it ends the ring goes on where it was; one that is
+// killed when nobody had to be waited for any more makes an empty ring. A reader that
+// has seen the end and left cannot tell a dead writer so; it may be asked to come back.
+//
 // Of a lossless reader within one life: the frames follow each other without gap,
 // repetition or change of order, across all deaths of writers. It ends at the number
 // the last writer ended at.

@@ -68,6 +68,7 @@ func TestReaders(t *testing.T) {
 		{"stream, releases not sent", NamedStream, []Event{attached(1), read(1, 1, 0, 15, 15), attached(2), read(2, 1, 0, 20, 20), read(2, 2, 20, 30, 30), end}, nil},
 		{"unnamed, begins anywhere", Unnamed, []Event{attached(1), read(1, 1, 0, 5, 5), attached(2), read(2, 1, 17, 20, 20), read(2, 2, 20, 30, 30), end}, nil},
 		{"unnamed, evicted", Unnamed, []Event{attached(1), read(1, 1, 0, 5, 5), {Kind: Evicted, Life: 1}, attached(2), read(2, 2, 25, 30, 30), end}, nil},
+		{"unnamed, evicted at last", Unnamed, []Event{attached(1), read(1, 1, 0, 5, 5), {Kind: Evicted, Life: 1}}, nil},
 		{"laps told", Lossy, []Event{attached(1), read(1, 1, 0, 5, 5), {Kind: Lapped, Life: 1, A: 20}, read(1, 2, 25, 28, 28), end}, nil},
 
 		{"lost within a run of lives", Named, []Event{attached(1), read(1, 1, 0, 19, 19), read(1, 2, 20, 30, 30), end}, []Sort{Loss}},
@@ -116,7 +117,10 @@ func TestWriters(t *testing.T) {
 		{"ends short", append(wrote(1, 1, 0, 20, 20), closed(19)), []Sort{Loss}},
 		{"begins with frames", append(wrote(1, 1, 7, 20, 20), closed(20)), []Sort{Ghost}},
 		{"never ends", wrote(1, 1, 0, 20, 20), []Sort{Unfinished}},
-		{"begins anew", append(append(wrote(1, 1, 0, 20, 20), closed(20)), wrote(2, 2, 20, 30, 30)...), []Sort{Rewind}},
+		{"killed while it ended the ring", append(append(append(wrote(1, 1, 0, 20, 20), closed(20)), Event{Kind: Listened, Life: 2, A: 20, B: 2}), closed(20)), nil},
+		{"killed when it had ended the ring", append(append(append(wrote(1, 1, 0, 20, 20), closed(20)), Event{Kind: Listened, Life: 2, B: 1}), closed(0)), nil},
+		{"begins anew", append(append(append(wrote(1, 1, 0, 20, 20), closed(20)), wrote(2, 1, 0, 10, 10)...), closed(10)), []Sort{Failure, Loss}},
+		{"begins elsewhere", append(append(append(wrote(1, 1, 0, 20, 20), closed(20)), wrote(2, 2, 19, 30, 30)...), closed(30)), []Sort{Loss}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := judged(t, Unnamed, c.log, []Event{{Kind: Ended}}); !same(got, c.want) {

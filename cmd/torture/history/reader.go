@@ -25,6 +25,7 @@ type Reader struct {
 	missing []span
 	authors []authored
 	ended   bool
+	excused bool // the present life was told that its place is gone
 	end     uint64
 
 	Frames    uint64 // verified
@@ -51,7 +52,7 @@ func NewReader(name string, promise Promise) *Reader {
 func (r *Reader) Take(e Event) {
 	switch e.Kind {
 	case Attached:
-		r.begun, r.told, r.ended = false, 0, false
+		r.begun, r.told, r.ended, r.excused = false, 0, false, false
 	case Read:
 		r.read(e)
 	case Lapped:
@@ -61,10 +62,12 @@ func (r *Reader) Take(e Event) {
 		r.add(Tear, e.Life, "frame %d at position %d, its payload says %d", e.A, e.B, e.C)
 	case Ended:
 		r.ended, r.end = true, e.A
+		r.low = 0 // who has seen the end and comes back may see again what is left of the ring
 	case Rescued:
 		r.Rescues += e.A
 	case Evicted, Refused:
 		r.Dismissed++
+		r.excused = true
 		if r.promise == Named || r.promise == NamedStream {
 			r.add(Dismissal, e.Life, "it lost its place at frame %d", r.next)
 		}
@@ -154,7 +157,7 @@ func (r *Reader) author(life uint32, epoch, first, end uint64) {
 // that the last life was ended by the laboratory, because it came after the ring had
 // ended: a named reader must have verified everything then.
 func (r *Reader) Finish(w *Writer, removed bool) {
-	if !r.ended && !removed {
+	if !r.ended && !removed && !r.excused {
 		r.add(Unfinished, 0, "it did not see the end; it was at frame %d", r.next)
 	}
 	if w == nil {

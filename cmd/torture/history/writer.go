@@ -5,9 +5,10 @@ import "slices"
 // Writer judges the log of a ring's writer and knows afterwards who wrote what.
 type Writer struct {
 	ledger
-	lives  []life
-	closed bool
-	final  uint64
+	lives     []life
+	closed    bool
+	afterlife bool // killed when it had ended the ring, it made an empty one
+	final     uint64
 }
 
 // life is one epoch of the ring: frames from start on, up to committed for sure and
@@ -31,6 +32,9 @@ func (w *Writer) Take(e Event) {
 	case Wrote:
 		w.wrote(e)
 	case Closed:
+		if w.afterlife && e.A == 0 {
+			return
+		}
 		w.closed, w.final = true, e.A
 		if end := w.end(); e.A != end {
 			w.add(Loss, e.Life, "the ring ended with %d frames, %d were committed", e.A, end)
@@ -41,9 +45,11 @@ func (w *Writer) Take(e Event) {
 }
 
 func (w *Writer) listened(e Event) {
-	if w.closed {
-		w.add(Rewind, e.Life, "it listened again after it had ended the ring")
+	if w.closed && e.A == 0 && e.B == 1 {
+		w.afterlife = true // the ring had been ended for everybody, and its files were gone
+		return
 	}
+	w.closed, w.afterlife = false, false
 	if n := len(w.lives); n > 0 {
 		w.follows(&w.lives[n-1], e)
 	} else if e.A != 0 {
@@ -71,7 +77,7 @@ func (w *Writer) follows(last *life, e Event) {
 
 func (w *Writer) wrote(e Event) {
 	n := len(w.lives)
-	if n == 0 || w.lives[n-1].start != e.A {
+	if n == 0 || w.afterlife || w.lives[n-1].start != e.A {
 		w.add(Failure, e.Life, "its log tells of frames from %d on without having listened there", e.A)
 		return
 	}

@@ -44,6 +44,7 @@ type actor struct {
 	prior  uint64       // beat when the present life began
 	ending ending
 	asked  atomic.Bool   // it is to end by itself
+	dead   int           // times it was killed while it ended the ring
 	gone   chan struct{} // closed when it performs no more
 }
 
@@ -98,11 +99,28 @@ func (a *actor) perform() {
 		case a.ending == failed:
 			a.room.abort(fmt.Errorf("%s, life %d, failed", a.name, a.life))
 			return
-		case a.ending == removed, a.room.aborted.Load(), a.room.finishing.Load() && a.ending == left:
+		case a.ending == removed, a.room.aborted.Load(), a.room.finishing.Load() && a.ending == left && !a.waitedFor():
 			return
 		}
 	}
 }
+
+// waitedFor reports whether a reader that has seen the end must come back: a writer
+// killed while it ended the ring could not be told and waits for it.
+func (a *actor) waitedFor() bool {
+	if a.part.Keep == 0 {
+		return false
+	}
+	for end := time.Now().Add(farewell); time.Now().Before(end); time.Sleep(drainEvery) {
+		if a.room.ended.Load() {
+			return false
+		}
+	}
+	return true
+}
+
+// farewell is how long a ring may take to end when its readers have seen the end.
+const farewell = time.Second / 2
 
 func (a *actor) begin() (err error) {
 	a.page.Begin()
@@ -166,6 +184,9 @@ func (a *actor) toTheEnd() ending {
 			return a.ended()
 		case <-time.After(tick):
 		}
+		if a.page.State() == page.Closing && a.dying() {
+			return a.kill(plan{aim: page.Closing})
+		}
 		if a.asked.Swap(false) {
 			a.proc.ask()
 		}
@@ -214,7 +235,7 @@ func (a *actor) drain(dead bool) {
 
 // words is the end of what the actor's lives wrote to stderr.
 func (a *actor) words() string {
-	const most = 16 << 10
+	const most = 32 << 10
 	size, err := a.said.Seek(0, 2)
 	if err != nil {
 		return ""

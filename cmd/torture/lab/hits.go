@@ -75,14 +75,14 @@ func (h *hits) write(w io.Writer) {
 
 // allTags are the states that a run must be able to hit.
 func allTags() []string {
-	return []string{"claimed", "written", "committed", "padding", "group", "batch", "blocked", "parked", "held", "attaching", "recovering"}
+	return []string{"claimed", "written", "committed", "padding", "group", "batch", "blocked", "parked", "held", "attaching", "recovering", "closing"}
 }
 
 // tagsOf are those of allTags that a state is, or "".
 func tagsOf(s page.State, name string) []string {
 	step := map[page.State]string{
 		page.Claimed: "claimed", page.Written: "written", page.Committing: "committed", page.Committed: "committed",
-		page.Held: "held", page.Attaching: "attaching", page.Recovering: "recovering",
+		page.Held: "held", page.Attaching: "attaching", page.Recovering: "recovering", page.Closing: "closing",
 	}[s.Step()]
 	if name == "blocked" || name == "parked" {
 		step = name

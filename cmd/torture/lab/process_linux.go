@@ -64,6 +64,9 @@ func (p *process) goOn()      { _ = p.Signal(unix.SIGCONT) }
 func (p *process) ask()       { _ = p.Signal(unix.SIGINT) }
 func (p *process) well() bool { return p.state != nil && p.state.Success() }
 
+// trace has a process print its goroutines and end. It may have ended.
+func trace(pid int) { _ = unix.Kill(pid, unix.SIGQUIT) }
+
 // errNoConnection is returned when a process has no control connection now.
 var errNoConnection = errors.New("no control connection")
 

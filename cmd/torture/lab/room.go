@@ -225,6 +225,7 @@ func (r *room) watch(quiet <-chan struct{}) {
 		}
 		if time.Since(since) > r.lab.Stuck && !r.aborted.Load() {
 			r.fault(history.Stuck, r.describe())
+			r.traces()
 			r.abort(errors.New("nothing moves"))
 		}
 	}
@@ -234,6 +235,14 @@ func (r *room) fault(sort history.Sort, text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.faults = append(r.faults, history.Fault{Sort: sort, Actor: r.name, Text: text})
+}
+
+// traces has every actor of a stuck room say where its goroutines are.
+func (r *room) traces() {
+	for _, a := range r.cast {
+		trace(int(a.pid.Load()))
+	}
+	time.Sleep(farewell)
 }
 
 // describe says where everybody is, for a room that is stuck.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ndring/ndring/cmd/torture/page"
+	"github.com/ndring/ndring/cmd/torture/role"
 )
 
 const (
@@ -84,6 +85,19 @@ func (a *actor) kill(p plan) ending {
 	a.room.lab.hits.add(a.part.Role, a.page.State(), asleep, p.aim != 0 || p.still)
 	a.room.lab.count.kills(a.part.Role).Add(1)
 	return killed
+}
+
+// lastDeaths is how often a writer is killed while it ends its ring.
+const lastDeaths = 3
+
+// dying reports whether a writer that ends its ring is to be killed over it, now.
+func (a *actor) dying() bool {
+	if a.spared || a.part.Role != role.Writer || a.dead == lastDeaths {
+		return false
+	}
+	a.dead++
+	time.Sleep(a.schedule.of(a.life).delay / 4)
+	return true
 }
 
 // halt stops the process for a while. Who is to die late stays stopped, which is
