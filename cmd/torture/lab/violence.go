@@ -92,8 +92,8 @@ const lastDeaths = 3
 
 // dying reports whether a writer that ends its ring is to be killed over it, now.
 func (a *actor) dying() bool {
-	if a.spared || a.part.Role != role.Writer || a.dead == lastDeaths {
-		return false
+	if a.spared || a.part.Role != role.Writer || a.part.Plain || a.dead == lastDeaths {
+		return false // a stage that has seen the end and left does not come back
 	}
 	a.dead++
 	time.Sleep(a.schedule.of(a.life).delay / 4)
