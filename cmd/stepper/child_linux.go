@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/ndring/ndring/cmd/stepper/script"
 	"github.com/ndring/ndring/cmd/stepper/trace"
@@ -49,7 +50,12 @@ type child struct {
 	number uint64 // of the frame it writes first
 	thread *trace.Thread
 	ended  bool
+	limit  *time.Timer // ends a child that got stuck
 }
+
+// childLimit is how long a child may take; then it counts as stuck and is killed, which
+// whoever waits for it is told as its end.
+const childLimit = 4 * time.Minute
 
 // start starts a part and waits until it says that it is ready. The caller's
 // goroutine is locked to its thread: the child dies with that.
@@ -68,6 +74,7 @@ func start(part string, args ...string) (*child, error) {
 	if err := c.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start a copy of this program: %w", err)
 	}
+	c.limit = time.AfterFunc(childLimit, func() { c.cmd.Process.Kill() })
 	c.output = bufio.NewReader(output)
 	if err := c.greet(); err != nil {
 		c.end()
@@ -111,6 +118,7 @@ func (c *child) end() {
 		return
 	}
 	c.ended = true
+	c.limit.Stop()
 	trace.Kill(c.cmd.Process.Pid)
 	c.cmd.Wait()
 }
@@ -121,6 +129,7 @@ func (c *child) finish() error {
 		return err
 	}
 	c.ended = true
+	c.limit.Stop()
 	if err := c.cmd.Wait(); err != nil {
 		return fmt.Errorf("copy of this program: %w", err)
 	}
