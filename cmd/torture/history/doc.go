@@ -45,6 +45,11 @@
 // An unnamed reader gives its place up when it dies; each life is judged alone. It
 // may also be told that its place is gone (Evicted, Refused), which ends a life.
 //
+// When a named reader dies and a new writer has just taken its place over from the
+// reader table of the one before, what the reader released into that one since is not
+// known to anybody: those frames come again. Where writers die, too, that is counted and
+// no fault, as long as no life begins before the one before it.
+//
 // Of a lossy reader: each frame's number is the one before, plus one, plus what was
 // told missing with it.
 //

@@ -28,7 +28,12 @@ func twoLives() []Event {
 
 func judged(t *testing.T, promise Promise, writer, reader []Event) []string {
 	t.Helper()
-	w, r := NewWriter("writer"), NewReader("reader", promise)
+	return judgedBy(t, NewReader("reader", promise), writer, reader)
+}
+
+func judgedBy(t *testing.T, r *Reader, writer, reader []Event) []string {
+	t.Helper()
+	w := NewWriter("writer")
 	for _, e := range writer {
 		w.Take(e)
 	}
@@ -97,6 +102,20 @@ func TestReaders(t *testing.T) {
 				t.Errorf("faults %q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+// Check that a release lost with the deaths of writer and reader is counted, and that a
+// life before the one before is a duplicate all the same.
+func TestMortalWriter(t *testing.T) {
+	log := []Event{attached(1), read(1, 1, 4, 15, 14), attached(2), read(2, 1, 12, 20, 20), read(2, 2, 20, 30, 30), {Kind: Ended, A: 30}}
+	r := NewReader("reader", Named).OfMortalWriter()
+	if got := judgedBy(t, r, twoLives(), log); got != nil || r.Released != 2 || r.Repeated != 3 {
+		t.Errorf("faults %q, %d seen again, %d of them released; want 3 and 2", got, r.Repeated, r.Released)
+	}
+	log[3] = read(2, 1, 3, 20, 20)
+	if got := judgedBy(t, NewReader("reader", Named).OfMortalWriter(), twoLives(), log); !same(got, []Sort{Duplicate}) {
+		t.Errorf("faults %q, want a duplicate", got)
 	}
 }
 

@@ -16,9 +16,11 @@ const (
 type Reader struct {
 	ledger
 	promise Promise
+	mortal  bool // its writer dies, too
 
 	begun   bool   // the present life has read
 	known   bool   // low and next are meaningful
+	from    uint64 // where the last life began that read
 	low     uint64 // the next life may begin here at the earliest
 	next    uint64 // the next frame; the next life may begin here at the latest
 	told    uint64 // missed, told with the frame to come
@@ -31,6 +33,7 @@ type Reader struct {
 	Frames    uint64 // verified
 	Missed    uint64 // told
 	Repeated  uint64 // seen again by the life after
+	Released  uint64 // of these, released before the death
 	Dismissed uint64 // lives ended by a typed error
 	Rescues   uint64 // waits that only the safety interval ended: a stopped or dead writer rings nobody
 }
@@ -48,6 +51,13 @@ func NewReader(name string, promise Promise) *Reader {
 	return &Reader{ledger: ledger{actor: name}, promise: promise}
 }
 
+// OfMortalWriter makes the reader one whose writer dies, too. A release of which only
+// the dead writer's reader table knows may then be lost with the reader's own death.
+func (r *Reader) OfMortalWriter() *Reader {
+	r.mortal = true
+	return r
+}
+
 // Take judges the next event. Events must be final: not extended any more.
 func (r *Reader) Take(e Event) {
 	switch e.Kind {
@@ -62,7 +72,7 @@ func (r *Reader) Take(e Event) {
 		r.add(Tear, e.Life, "frame %d at position %d, its payload says %d", e.A, e.B, e.C)
 	case Ended:
 		r.ended, r.end = true, e.A
-		r.low = 0 // who has seen the end and comes back may see again what is left of the ring
+		r.low, r.from = 0, 0 // who has seen the end and comes back may see again what is left of the ring
 	case Rescued:
 		r.Rescues += e.A
 	case Evicted, Refused:
@@ -87,6 +97,9 @@ func (r *Reader) read(e Event) {
 		r.author(e.Life, e.D, first, end)
 	}
 	r.Frames += end - first
+	if !r.begun {
+		r.from = first
+	}
 	if !r.begun || r.promise == Named {
 		r.low = first
 	}
@@ -107,6 +120,9 @@ func (r *Reader) begins(life uint32, first uint64) {
 	switch {
 	case first > r.next:
 		r.add(Loss, life, "it came back at frame %d, was at %d", first, r.next)
+	case first < r.low && r.mortal && first >= r.from:
+		r.Released += r.low - first
+		r.Repeated += r.next - first
 	case first < r.low:
 		r.add(Duplicate, life, "it came back at frame %d, had released up to %d", first, r.low)
 	default:

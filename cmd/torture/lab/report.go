@@ -64,7 +64,7 @@ func (rep *Report) Write(w io.Writer) {
 // flows prints what went through each room.
 func (rep *Report) flows(w io.Writer) {
 	tab := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(tab, "actor\tlives\tframes\ttold missing\tseen again after a death\tdismissed\trescues")
+	fmt.Fprintln(tab, "actor\tlives\tframes\ttold missing\tseen again after a death\tthough released\tdismissed\trescues")
 	for _, r := range rep.lab.rooms {
 		for _, a := range r.cast {
 			switch j := a.judge.(type) {
@@ -73,7 +73,7 @@ func (rep *Report) flows(w io.Writer) {
 			case *history.Program:
 				fmt.Fprintf(tab, "%s\t%d\n", a.name, a.life)
 			case *history.Reader:
-				fmt.Fprintf(tab, "%s\t%d\t%d\t%d\t%d\t%d\t%d\n", a.name, a.life, j.Frames, j.Missed, j.Repeated, j.Dismissed, j.Rescues)
+				fmt.Fprintf(tab, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\n", a.name, a.life, j.Frames, j.Missed, j.Repeated, j.Released, j.Dismissed, j.Rescues)
 			}
 		}
 	}

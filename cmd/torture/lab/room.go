@@ -83,7 +83,11 @@ func (r *room) addReader(a *actor) {
 		a.part.Role = role.Observer
 	}
 	r.add(a)
-	a.judge = history.NewReader(a.name, a.promise)
+	j := history.NewReader(a.name, a.promise)
+	if r.writer != nil && !r.writer.spared {
+		j.OfMortalWriter()
+	}
+	a.judge = j
 }
 
 // addProgram adds an ndring that plays a role with the arguments given. reads is its
