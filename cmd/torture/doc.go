@@ -46,7 +46,8 @@
 // of the process, while it starts, attaches or recovers. Half come at a random time of
 // up to 8 ms under full load. The rest are aimed: the process stands still in a step
 // drawn at random (a trap in its page), or is seen asleep, blocked or parked, and then
-// gets its SIGKILL. In rooms where everybody suffers a tenth of the lives is stopped
+// gets its SIGKILL. Writers are also killed up to three times while they end their ring
+// at the end of the run. In rooms where everybody suffers a tenth of the lives is stopped
 // with SIGSTOP for up to 30 ms first, and killed while it is stopped or after SIGCONT;
 // as many have their control connection shut down by the laboratory, which takes a
 // duplicate of the descriptor out of the living process.
