@@ -4,6 +4,7 @@ package ipc
 
 import (
 	"bufio"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -31,7 +32,8 @@ func TestMain(m *testing.M) {
 	}
 	before := census()
 	code := m.Run()
-	if code == 0 {
+	fuzz := flag.Lookup("test.fuzz") // the process that hands out inputs listens for signals
+	if code == 0 && (fuzz == nil || fuzz.Value.String() == "") {
 		code = compareCensus(before)
 	}
 	os.Exit(code)

@@ -309,3 +309,32 @@ func TestGivenUpAsItLeaves(t *testing.T) {
 		t.Fatalf("%d blamed, slot %+v", blamed, p.table.Slot(0))
 	}
 }
+
+// Check that a writer that has found room looks at the cursors once more before it
+// shares the limit: a reader may have attached behind its first look.
+func TestReaderAttachesBehindTheFirstLook(t *testing.T) {
+	var p *pair
+	var late *ring.Attached
+	p = newRing(t, proto.NewIdentity("x", smallBytes), ring.WriterConfig{
+		FreeRun: true, Sleeper: awake{}, OnEvict: func(int, uint32, proto.Code) {
+			got := p.mustAttach(t, ring.Attach{Start: proto.StartOldest}) // in slot 0, which was looked at
+			late = &got
+		},
+	})
+	p.mustAttach(t, ring.Attach{})
+	p.mustAttach(t, ring.Attach{})
+	p.w.Detach(0)
+	for i := uint64(0); p.seg.State().Limit < 2*smallBytes; i++ {
+		p.put(t, 40, i)
+		p.setCursor(1, p.w.Position())
+	}
+	p.setCursor(1, 1<<40)
+	for late == nil {
+		if c, err := p.w.Claim(context.Background(), proto.U8, 40); err == nil {
+			c.Commit()
+		}
+	}
+	if limit := p.seg.State().Limit; limit-late.Start > smallBytes {
+		t.Fatalf("limit %d, reader at %d", limit, late.Start)
+	}
+}

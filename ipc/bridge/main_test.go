@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -18,6 +19,9 @@ import (
 func TestMain(m *testing.M) {
 	goroutines, descriptors := runtime.NumGoroutine(), openDescriptors()
 	code := m.Run()
+	if fuzz := flag.Lookup("test.fuzz"); fuzz != nil && fuzz.Value.String() != "" {
+		os.Exit(code) // the process that hands out inputs listens for signals
+	}
 	// What was told to end needs a moment for it.
 	for range 1000 {
 		if runtime.NumGoroutine() <= goroutines && openDescriptors() <= descriptors+1 { // the poller's own
