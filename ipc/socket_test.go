@@ -35,6 +35,10 @@ func rawConnect(t *testing.T, dir string) *socket {
 	}
 	defer d.close()
 	s, err := connectSocket(d, "x")
+	for errors.Is(err, errWouldBlock) { // the server has yet to accept those before
+		time.Sleep(time.Millisecond)
+		s, err = connectSocket(d, "x")
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
