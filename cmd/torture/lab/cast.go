@@ -10,6 +10,7 @@ import (
 
 	"github.com/ndring/ndring/cmd/torture/history"
 	"github.com/ndring/ndring/cmd/torture/role"
+	"github.com/ndring/ndring/ipc"
 )
 
 // builders make the casts of rooms.
@@ -172,6 +173,7 @@ func buildBridge(r *room) {
 	for _, a := range []*actor{stage, bridge} {
 		a.schedule.pace = bridgePace
 	}
+	stage.schedule.rest = ipc.DefaultGrace + calmPace // or the places of dead bridges would never be free
 	for _, name := range []string{"stays", "comes", "goes"} {
 		a := &actor{name: name, promise: history.Remote, part: role.Part{Role: role.Client, Address: address}, goesOn: true}
 		a.spared = name == "stays"

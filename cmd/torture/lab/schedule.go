@@ -36,6 +36,7 @@ type schedule struct {
 	stops bool
 	cuts  bool
 	pace  time.Duration // a life is spared for up to so long first
+	rest  time.Duration // and one life in eight for so long besides
 }
 
 // begin makes the schedule that of an actor.
@@ -72,6 +73,9 @@ func (s *schedule) of(life uint32) plan {
 	p.cut = s.cuts && r.IntN(10) == 0
 	if s.pace > 0 {
 		p.peace, p.early = time.Duration(r.Int64N(int64(s.pace))), false
+		if r.IntN(8) == 0 {
+			p.peace += s.rest
+		}
 	}
 	return p
 }
