@@ -149,6 +149,12 @@ static void groups(int wake) {
     joined(NULL, reader);
 }
 
+/* next_word is the commit word that follows what is committed: 0, at the wrap too, or old
+ * payload could pose as a frame. */
+static uint64_t next_word(ndring_writer *w) {
+    return ndr_load(ndr_commit_word(&w->core->seg, ndring_writer_position(w)));
+}
+
 /* Batches and runs are ordinary frames: numbers, values and sizes follow each other across
  * wraps, marks and changes of the sort of frame. */
 static void read_runs(int wake) {
@@ -193,10 +199,35 @@ static void batches(int wake) {
         } else {
             ndring_writer_commit(w);
         }
+        CHECK(next_word(w) == 0);
         n += b.count;
     }
     CHECK(ndring_writer_close(w, PATIENCE_MS) == NDRING_OK);
     joined(NULL, reader);
+}
+
+/* Frames that fill the ring without a rest end at each of its wraps. */
+static void wraps(int unused) {
+    ndring_writer_config c;
+    ndring_batch b;
+    ndring_writer *w;
+    uint64_t i;
+
+    (void)unused;
+    writer_config(&c);
+    c.free_run = 1;
+    w = writer_with(&c);
+    for (i = 0; i < 5 * RING_BYTES / 64; i++) {
+        publish(w, (double)i, 5);
+        CHECK(next_word(w) == 0);
+    }
+    for (i = 0; i < 5 * RING_BYTES / 64; i += b.count) {
+        CHECK(ndring_writer_claim_batch(w, NDRING_F64, 5, 7, PATIENCE_MS, &b) == NDRING_OK);
+        memset(b.payload, 0xff, (size_t)((b.count - 1) * b.stride + 40));
+        ndring_writer_commit(w);
+        CHECK(next_word(w) == 0);
+    }
+    CHECK(ndring_writer_close(w, PATIENCE_MS) == NDRING_OK);
 }
 
 /* A reader that holds the full ring longer than agreed is evicted: the writer goes on, and
@@ -494,6 +525,7 @@ int main(int argc, char **argv) {
     } cases[] = {
         {"groups, park", groups, NDRING_WAKE_PARK},       {"groups, stream", groups, NDRING_WAKE_STREAM},
         {"batches, park", batches, NDRING_WAKE_PARK},     {"batches, stream", batches, NDRING_WAKE_STREAM},
+        {"wraps", wraps, 0},
         {"eviction, park", eviction, NDRING_WAKE_PARK},   {"eviction, stream", eviction, NDRING_WAKE_STREAM},
         {"observers", observers, 0},                      {"writer lost, park", lost, NDRING_WAKE_PARK},
         {"writer lost, stream", lost, NDRING_WAKE_STREAM}, {"claims", claims, 0},
