@@ -17,7 +17,9 @@ import (
 // leave is deferred by every method that touches the ring. A loss is final.
 func (r *Reader) leave(done *bool, before bool, err *error) {
 	if *done {
-		debug.SetPanicOnFault(before)
+		if !before {
+			debug.SetPanicOnFault(false)
+		}
 		return
 	}
 	if lost := ring.Lost(recover(), before, r); lost != nil {

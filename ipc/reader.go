@@ -4,7 +4,6 @@ package ipc
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"iter"
@@ -42,21 +41,25 @@ type Reader struct {
 func (r *Reader) Next(ctx context.Context) (f *ring.Frame, err error) {
 	done := false
 	defer r.leave(&done, debug.SetPanicOnFault(true), &err)
-	f, err = r.next(ctx)
+	if r.park != nil && !r.epochPassed() { // as next does it, but for one call less
+		f, err = r.park.Next(ctx)
+	}
+	if f == nil {
+		f, err = r.nextSlow(ctx, err)
+	}
 	done = true
 	return f, err
 }
 
 // next is Next without a guard.
-func (r *Reader) next(ctx context.Context) (*ring.Frame, error) {
+func (r *Reader) next(ctx context.Context) (f *ring.Frame, err error) {
 	if r.park != nil && !r.epochPassed() {
-		f, err := r.park.Next(ctx)
-		if err == nil {
-			return f, nil
-		}
-		return r.nextSlow(ctx, err)
+		f, err = r.park.Next(ctx)
 	}
-	return r.nextSlow(ctx, nil)
+	if f == nil {
+		f, err = r.nextSlow(ctx, err)
+	}
+	return f, err
 }
 
 // epochPassed reports whether another writer took the ring up. A reader that is
@@ -69,8 +72,7 @@ func (r *Reader) epochPassed() bool {
 	if r.over && s.segment.State().Ended {
 		return false
 	}
-	at := s.segment.Identity().WriterOff + proto.WrEpoch
-	return binary.LittleEndian.Uint64(s.segmentMap.mem[at:]) != s.welcome.Epoch
+	return s.segment.Epoch() != s.welcome.Epoch
 }
 
 // nextSlow is Next after a reader's error, in stream mode and across restarts.

@@ -84,6 +84,11 @@ func (s *Segment) Holds(address uintptr) bool {
 // Identity describes the ring. The result is shared and must not be changed.
 func (s *Segment) Identity() *proto.Identity { return &s.id }
 
+// Epoch is that of the present writer, or of the last one.
+func (s *Segment) Epoch() uint64 {
+	return atomic.LoadUint64(s.words.word(proto.WrEpoch))
+}
+
 // State is a snapshot of the writer's words. Each field was read once; together
 // they need not belong to one instant.
 type State struct {
