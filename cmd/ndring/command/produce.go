@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"math/bits"
 	"time"
 
 	"github.com/ndring/ndring/cmd/ndring/feed"
@@ -46,7 +47,7 @@ func ringFlags() []cli.Flag {
 	}
 }
 
-// writerConfig is what ringFlags say. largest is the largest payload, or 0.
+// writerConfig is what ringFlags say. Unless they name a capacity it is at least needed.
 func writerConfig(c *cli.Context, needed uint64) (ipc.WriterConfig, error) {
 	cfg := ipc.WriterConfig{
 		Capacity: max(needed, ipc.DefaultCapacity), FreeRun: c.Bool("free-run"), Recreate: c.Bool("recreate"),
@@ -69,8 +70,13 @@ func writerConfig(c *cli.Context, needed uint64) (ipc.WriterConfig, error) {
 	if capacity == 0 || capacity > proto.MaxCapacityBytes {
 		return cfg, usagef("capacity %q; a ring holds %s to %s", c.String("capacity"), quantity.Bytes(proto.MinCapacityBytes), quantity.Bytes(proto.MaxCapacityBytes))
 	}
-	cfg.Capacity = capacity
+	cfg.Capacity = rounded(capacity)
 	return cfg, nil
+}
+
+// rounded is the capacity of a ring made to hold at least n bytes, n above 0.
+func rounded(n uint64) uint64 {
+	return max(proto.MinCapacityBytes, uint64(1)<<bits.Len64(n-1))
 }
 
 // spin is the --spin flag as package ipc has it: negative for none.
@@ -138,8 +144,8 @@ func producerConfig(c *cli.Context, f feed.Feed) (ipc.WriterConfig, error) {
 	if err != nil {
 		return cfg, err
 	}
-	if capacity := max(cfg.Capacity, proto.MinCapacityBytes); payload > capacity/proto.PayloadDivisor {
-		return cfg, usagef("a frame of %d bytes needs a ring of at least %s, --capacity is %s", payload, quantity.Bytes(payload*proto.PayloadDivisor), c.String("capacity"))
+	if payload > cfg.Capacity/proto.PayloadDivisor {
+		return cfg, usagef("a frame of %d bytes needs a ring of at least %s, --capacity is %s", payload, quantity.Bytes(rounded(payload*proto.PayloadDivisor)), c.String("capacity"))
 	}
 	cfg.Schema = schema
 	cfg.Meta, err = provenance.Provenance{Source: f.Source()}.Encode()

@@ -33,9 +33,9 @@ func stageConfig(c *cli.Context, st provenance.Step, inputs []*proto.Identity) (
 	if err != nil {
 		return cfg, err
 	}
-	if capacity := max(cfg.Capacity, proto.MinCapacityBytes); c.IsSet("capacity") && pair > capacity/2 {
+	if c.IsSet("capacity") && pair > cfg.Capacity/2 {
 		return cfg, usagef("PRIMARY and DELTA of an input frame of up to %s need a ring of at least %s, --capacity is %s",
-			quantity.Bytes(largest), quantity.Bytes(2*pair), c.String("capacity"))
+			quantity.Bytes(largest), quantity.Bytes(rounded(2*pair)), c.String("capacity"))
 	}
 	cfg.Schema = resultSchema(inputs)
 	cfg.Meta, err = provenance.Join(sources).Then(st).Encode()
