@@ -32,16 +32,18 @@ func (h *hook) Handle(_ context.Context, r slog.Record) error {
 // choice of its place and its welcome, also when nothing is committed after that.
 func TestAnnouncedBeforeTheWelcome(t *testing.T) {
 	const frames = 17 // the last one passes a mark, so that it is behind the published tail
-	h := &hook{Handler: slog.DiscardHandler, message: "reader attached"}
-	dir := testDir(t)
-	w := listen(t, "x", WriterConfig{Dir: dir, Capacity: 64 << 10, Logger: slog.New(h)})
-	h.run = func() {
-		publish(t, w, 0, frames)
-		if w.Position() != frames*proto.LineBytes {
-			t.Errorf("published tail %d, want %d", w.Position(), frames*proto.LineBytes)
+	writers, written := make(chan *Writer, 1), make(chan struct{})
+	h := &hook{Handler: slog.DiscardHandler, message: "reader attached", run: func() {
+		defer close(written)
+		w := <-writers
+		if err := write(t.Context(), w, 0, frames); err != nil || w.Position() != frames*proto.LineBytes {
+			t.Errorf("published tail %d, %v, want %d", w.Position(), err, frames*proto.LineBytes)
 		}
-	}
+	}}
+	dir := testDir(t)
+	writers <- listen(t, "x", WriterConfig{Dir: dir, Capacity: 64 << 10, Logger: slog.New(h)})
 	r := dial(t, "x", ReaderConfig{Dir: dir, Wake: proto.WakeStream})
+	<-written // the writer is this goroutine's again
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	for n := range uint64(frames) {

@@ -108,6 +108,11 @@ func TestObserverOfVanishedFrame(t *testing.T) {
 			t.Fatalf("frame %d: %v", n, err)
 		}
 	}
+	until(t, "all frames are announced", func() bool {
+		c := o.session.control
+		c.drain()
+		return c.published == id.Start+10*proto.LineBytes
+	})
 	clear(mem[id.WriterOff:][:id.WriterBytes])
 	clear(mem[id.DataOff:][:id.Capacity])
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
