@@ -129,8 +129,7 @@ func (in *input) data(ctx context.Context, f *ring.Frame) error {
 	if in.doubted && !st.primed && sequence != 1 && !in.stage.cfg.NoDelta {
 		return in.lost(ctx, f, st, sequence)
 	}
-	st.sequence = sequence
-	if err := in.result(ctx, f, st); err != nil {
+	if err := in.result(ctx, f, st, sequence); err != nil {
 		return err
 	}
 	add(&in.count.frames)
@@ -138,20 +137,22 @@ func (in *input) data(ctx context.Context, f *ring.Frame) error {
 }
 
 // result claims, computes in place and commits PRIMARY and, if it is defined,
-// DELTA.
-func (in *input) result(ctx context.Context, f *ring.Frame, st *stream) error {
+// DELTA. The state changes with the claim's lock held: another input may be writing it
+// to the journal.
+func (in *input) result(ctx context.Context, f *ring.Frame, st *stream, sequence uint32) error {
 	n := 1
 	if !in.stage.cfg.NoDelta && st.continues(&in.head) {
 		n = 2
 	}
-	in.describe(f, st)
+	in.describe(f, st.id, sequence)
 	if in.locksClaim {
 		in.stage.mu.Lock()
 		defer in.stage.mu.Unlock()
 	}
 	g, err := in.stage.claim(ctx, in.heads[:n])
 	if errors.Is(err, ring.ErrDropped) {
-		add(&in.count.dropped) // the state stays: the next DELTA refers to what was delivered
+		add(&in.count.dropped)
+		st.sequence = sequence // the rest stays: the next DELTA refers to what was delivered
 		return nil
 	}
 	if err != nil {
@@ -166,7 +167,7 @@ func (in *input) result(ctx context.Context, f *ring.Frame, st *stream) error {
 		return fmt.Errorf("frame %d of ring %q: %w", in.head.Number, in.name, ErrEvicted)
 	}
 	g.Commit()
-	st.source, st.ended = f.Position(), false
+	st.sequence, st.source, st.ended = sequence, f.Position(), false
 	in.committed(g, f.Position())
 	in.stage.ledger.note(st, g.Position())
 	if n == 2 {
@@ -190,13 +191,13 @@ func (in *input) committed(g *ring.Group, position uint64) {
 }
 
 // describe fills in the headers of both results.
-func (in *input) describe(f *ring.Frame, st *stream) {
+func (in *input) describe(f *ring.Frame, id uint64, sequence uint32) {
 	const carried = proto.ExtTime
 	p := &in.heads[0]
 	*p = proto.Header{
 		DType: proto.F64, NDim: in.head.NDim, Shape: in.head.Shape,
 		ExtFlags: in.head.ExtFlags&carried | proto.ExtStream | proto.ExtSource,
-		Sequence: st.sequence, Stream: st.id, TimeNs: in.head.TimeNs,
+		Sequence: sequence, Stream: id, TimeNs: in.head.TimeNs,
 		Source: f.Position(), SourceID: in.ringID,
 	}
 	in.heads[1] = *p
