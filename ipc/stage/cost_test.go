@@ -102,7 +102,7 @@ func TestNoAllocations(t *testing.T) {
 		r.src.left = frames
 		r.run(t)
 	})
-	if n != 0 {
+	if n != 0 && !raceEnabled {
 		t.Fatalf("%v allocations for %d frames", n, frames)
 	}
 }
@@ -128,8 +128,12 @@ func TestJournalCost(t *testing.T) {
 		r.empty(t)
 	}
 	writes, bytes := j.writes-written.writes, j.bytes-written.bytes
-	if total != 0 || writes > 2*laps || writes < laps || bytes > 400*writes {
-		t.Fatalf("%v allocations, %d writes of %d bytes for %d laps", total, writes, bytes, laps)
+	t.Logf("%v allocations, %d writes of %d bytes together for %d laps", total, writes, bytes, laps)
+	if total != 0 && !raceEnabled {
+		t.Error("heap memory was taken")
+	}
+	if writes > 2*laps || writes < laps || bytes > 400*writes {
+		t.Error("the journal is written to too often, too seldom or too much at a time")
 	}
 }
 
