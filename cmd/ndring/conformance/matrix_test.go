@@ -31,7 +31,8 @@ func sorts() map[string][]string {
 	}
 }
 
-// privateDir is a ring directory that a test leaves empty.
+// privateDir is a ring directory that a test leaves empty, unless it is skipped for
+// lack of a tool when others have begun.
 func privateDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "ndring-conformance-")
@@ -40,7 +41,7 @@ func privateDir(t *testing.T) string {
 	}
 	t.Cleanup(func() {
 		left, err := os.ReadDir(dir)
-		if err != nil || len(left) > 0 {
+		if !t.Skipped() && (err != nil || len(left) > 0) {
 			t.Errorf("left in the ring directory: %v, %v", left, err)
 		}
 		os.RemoveAll(dir)
