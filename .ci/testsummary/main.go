@@ -94,11 +94,16 @@ func summarise(in io.Reader, out io.Writer) (tally, error) {
 		}
 	}
 	// A package without an end was cut off.
-	for name, tr := range running {
-		tr.end(out, "fail")
-		worsen(outcomes, testID{name, ""}, "fail")
+	for _, tr := range running {
+		cutOff(tr, outcomes, out)
 	}
 	return count(outcomes), nil
+}
+
+// cutOff ends a package whose events stopped without a verdict.
+func cutOff(tr *transcript, outcomes map[testID]string, out io.Writer) {
+	tr.end(out, "fail")
+	worsen(outcomes, testID{tr.name, ""}, "fail")
 }
 
 // take files one event.
@@ -108,6 +113,10 @@ func take(e event, running map[string]*transcript, outcomes map[testID]string, o
 		return
 	}
 	tr := running[e.Package]
+	if e.Action == "start" && tr != nil { // by the next of several runs
+		cutOff(tr, outcomes, out)
+		tr = nil
+	}
 	if tr == nil {
 		tr = &transcript{name: e.Package, ended: map[string]string{}}
 		running[e.Package] = tr

@@ -102,6 +102,21 @@ func TestCutOff(t *testing.T) {
 	}
 }
 
+// Check that a package that was cut off in one run failed, whatever became of it in the
+// next.
+func TestCutOffBefore(t *testing.T) {
+	events := `{"Action":"start","Package":"p"}
+{"Action":"run","Package":"p","Test":"TestA"}
+{"Action":"start","Package":"p"}
+{"Action":"pass","Package":"p","Test":"TestA"}
+{"Action":"pass","Package":"p"}
+`
+	var out bytes.Buffer
+	if code := run([]string{"-tally"}, strings.NewReader(events), &out, &out); code != 1 || out.String() != "1 passed, 1 failed, 0 skipped\n" {
+		t.Errorf("exit code %d, printed:\n%s", code, &out)
+	}
+}
+
 // Check that no events at all are not a success, and that lines which are not
 // events are shown.
 func TestNothingRan(t *testing.T) {
