@@ -149,7 +149,7 @@ func (w *Writer) serve(grace time.Duration) error {
 func newServer(w *Writer, grace time.Duration) (*server, error) {
 	s := &server{
 		dir: w.dir, name: w.name, store: w.store, id: w.store.segment.Identity(), w: w.ring, table: w.store.table, log: w.log,
-		bell: w.parker.bell, grace: grace, segment: -1, tableRead: -1, tableFull: -1,
+		bell: w.parker.bell, grace: grace, segment: -1, tableRead: -1, tableFull: -1, spare: spare{noSpare},
 		clients: map[*connection]struct{}{}, bySlot: map[int]*connection{}, lost: map[int]*lostSlot{},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -179,6 +179,8 @@ func (s *server) open(st *store) (err error) {
 	if s.listen, err = listenSocket(s.dir, s.name); err != nil {
 		return err
 	}
-	s.door, err = s.loop.watch(s.listen.fd, s.acceptSome)
-	return err
+	if s.door, err = s.loop.watch(s.listen.fd, s.acceptSome); err != nil {
+		return err
+	}
+	return s.spare.keep(s.listen.fd)
 }

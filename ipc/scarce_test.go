@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,6 +19,9 @@ import (
 func roleScarce(args []string) error {
 	dir := args[0]
 	if err := startPoller(); err != nil {
+		return err
+	}
+	if err := fillHoles(); err != nil {
 		return err
 	}
 	clean, err := openDescriptors()
@@ -59,18 +63,30 @@ func startPoller() error {
 	return errors.Join(r.Close(), w.Close())
 }
 
+// fillHoles leaves no number free below the highest descriptor, which the process may
+// have inherited: a limit counts numbers, not descriptors.
+func fillHoles() error {
+	highest, err := openDescriptors()
+	for fd := 0; err == nil && fd < highest; {
+		fd, err = unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, 0)
+	}
+	return err
+}
+
+// makeAndRead must not wait: nobody gives a descriptor back meanwhile.
 func makeAndRead(dir string) (bool, error) {
-	ctx := context.Background()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
 	w, err := Listen(ctx, "x", WriterConfig{Dir: dir, Capacity: 1 << 16, FreeRun: true})
 	if err != nil {
 		return false, err
 	}
-	ok, err := readNothing(dir)
+	ok, err := readNothing(ctx, dir)
 	return ok, errors.Join(err, w.Close(ctx))
 }
 
-func readNothing(dir string) (bool, error) {
-	r, err := Dial(context.Background(), "x", ReaderConfig{Dir: dir, NoWait: true})
+func readNothing(ctx context.Context, dir string) (bool, error) {
+	r, err := Dial(ctx, "x", ReaderConfig{Dir: dir, NoWait: true})
 	if err != nil {
 		return false, err
 	}

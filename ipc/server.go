@@ -33,6 +33,7 @@ type server struct {
 	loop   *loop
 	listen *socket
 	door   *watch // of the listening socket
+	spare  spare  // for a client that there is no descriptor for
 
 	segment   int       // read-only description of the segment
 	tableRead int       // of the reader table
@@ -175,7 +176,7 @@ func (s *server) acceptSome() {
 		}
 		if err != nil {
 			s.log.Warn("accept", "ring", s.name, "error", err)
-			if exhausted(err) {
+			if exhausted(err) && !s.turnAway() {
 				s.loop.pause(s.door)
 				s.loop.after(acceptPause, func() { s.loop.resume(s.door) })
 			}
@@ -183,6 +184,20 @@ func (s *server) acceptSome() {
 		}
 		s.admit(sock)
 	}
+}
+
+// turnAway tells the client that waits longest that there is no descriptor for it. It
+// fails when another goroutine took the one in reserve.
+func (s *server) turnAway() bool {
+	if !s.spare.give() {
+		return s.spare.keep(s.listen.fd) == nil // in the next turn, then
+	}
+	sock, err := s.listen.accept()
+	if err == nil {
+		c := &connection{s: s, sock: sock, slot: noSlot}
+		c.refuse(proto.CodeTableFull, 0, "the writer has no file descriptor left: raise its limit (ulimit -n)")
+	}
+	return errors.Join(err, s.spare.keep(s.listen.fd)) == nil
 }
 
 // lose keeps slot for the grace time.
@@ -243,6 +258,7 @@ func (s *server) hangUpAll() {
 		s.loop.unwatch(s.door)
 		s.loop.close()
 	}
+	s.spare.give()
 	s.listen.close()
 	closeAll([]int{s.segment, s.tableRead, s.tableFull})
 }
