@@ -20,9 +20,32 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(tidy{m}, map[string]func(){
 		"ndring": func() { os.Exit(Main(os.Args, os.Stdin, os.Stdout, os.Stderr)) },
 	})
+}
+
+// tidy runs the tests with a directory for temporary files of their own, and fails
+// when anything is left in it.
+type tidy struct{ *testing.M }
+
+func (m tidy) Run() int {
+	dir, err := os.MkdirTemp("", "ndring-command-*")
+	if err == nil {
+		err = os.Setenv("TMPDIR", dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	code := m.M.Run()
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) > 0 {
+		fmt.Fprintf(os.Stderr, "FAIL: left among the temporary files: %v, %v\n", left, err)
+		return 1
+	}
+	return code
 }
 
 // patience is how long a test waits for something that must happen.
@@ -33,6 +56,7 @@ const patience = 30 * time.Second
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
+		WorkdirRoot:         t.TempDir(), // testscript's own stays behind when -run leaves a script out
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
