@@ -99,9 +99,6 @@ func bridgeBounds(c *cli.Context, cfg *bridge.Config) (err error) {
 		return usagef("--client-memory %q; give a size from 1 byte up, as in 1MiB", c.String("client-memory"))
 	}
 	cfg.Progress, cfg.Idle = c.Duration("progress"), c.Duration("idle")
-	if cfg.Progress < 0 || cfg.Idle < 0 {
-		return usagef("--progress %v, --idle %v; give durations from 0 up, as in 30s", cfg.Progress, cfg.Idle)
-	}
 	if cfg.Progress == 0 {
 		cfg.Progress = -1 // bridge.Config takes 0 for its default
 	}

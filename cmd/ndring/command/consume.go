@@ -69,9 +69,6 @@ func readerConfig(c *cli.Context) (ipc.ReaderConfig, error) {
 			return cfg, err
 		}
 	}
-	if cfg.Keep < 0 || cfg.EvictAfter < 0 {
-		return cfg, usagef("--keep and --evict-after take times from 0 up")
-	}
 	if cfg.Keep > 0 && cfg.Name == "" {
 		return cfg, usagef("--keep needs --name: only a named reader can come back")
 	}

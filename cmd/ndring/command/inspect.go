@@ -52,8 +52,8 @@ func inspect(c *cli.Context) error {
 		return err
 	}
 	o := inspection.Options{Frames: c.Int("frames"), Values: c.Int("values"), Interval: c.Duration("interval"), Audit: c.Bool("check")}
-	if o.Frames < 0 || o.Values < 0 || o.Interval < 0 {
-		return usagef("--frames, --values and --interval take numbers from 0 up")
+	if o.Frames < 0 || o.Values < 0 {
+		return usagef("--frames and --values take numbers from 0 up")
 	}
 	if c.IsSet("npy") {
 		return exportFrame(c, name)

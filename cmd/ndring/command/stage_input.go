@@ -76,9 +76,6 @@ func stageReader(c *cli.Context) (ipc.ReaderConfig, error) {
 			return cfg, err
 		}
 	}
-	if cfg.Keep < 0 {
-		return cfg, usagef("--keep %v; give a time from 0 up", cfg.Keep)
-	}
 	if cfg.Keep > 0 && cfg.Name == "" {
 		return cfg, usagef("--keep needs --name: only a named reader can come back")
 	}
