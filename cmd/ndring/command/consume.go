@@ -16,7 +16,8 @@ import (
 )
 
 func consumeCommand() *cli.Command {
-	flags := append(readerFlags(),
+	flags := append(placeFlags(), spinFlag(),
+		&cli.StringFlag{Name: "from", Value: "oldest", Usage: "begin at the oldest or at the latest frame"},
 		&cli.Uint64Flag{Name: "count", Usage: "stop after so many frames; fewer are a failure"},
 		&cli.BoolFlag{Name: "verify", Usage: "recompute every value from the frame's number and the ring's metadata"},
 		&cli.IntFlag{Name: "print", Usage: "print the first N frames (default: all with --format, none without)"},
@@ -31,46 +32,19 @@ func consumeCommand() *cli.Command {
 	}
 }
 
-// readerFlags are the flags of commands that read rings.
-func readerFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.StringFlag{Name: "from", Value: "oldest", Usage: "begin at the oldest or at the latest frame"},
-		&cli.StringFlag{Name: "wake", Value: "park", Usage: "park (sleep on shared memory) or stream (be told of each batch)"},
-		&cli.StringFlag{Name: "name", Usage: "name of this reader in the ring"},
-		&cli.DurationFlag{Name: "keep", Usage: "hold the place of this named reader so long if it dies"},
-		&cli.DurationFlag{Name: "spin", Value: ipc.DefaultSpin, Usage: "spin so long before sleeping; 0: never"},
-	}
-}
-
-// readerConfig is what readerFlags say.
+// readerConfig is what the flags say of the reader.
 func readerConfig(c *cli.Context) (ipc.ReaderConfig, error) {
-	cfg := ipc.ReaderConfig{
-		Name: c.String("name"), Keep: c.Duration("keep"), EvictAfter: c.Duration("evict-after"),
-		Spin: spin(c), OnWait: waiting(c), Logger: logger(c),
+	cfg, err := place(c)
+	if err != nil {
+		return cfg, err
 	}
+	cfg.EvictAfter = c.Duration("evict-after")
 	switch from := c.String("from"); from {
 	case "oldest":
-		cfg.Start = proto.StartOldest
 	case "latest":
 		cfg.Start = proto.StartLatest
 	default:
 		return cfg, usagef("--from %q; use oldest or latest", from)
-	}
-	switch wake := c.String("wake"); wake {
-	case "park":
-		cfg.Wake = proto.WakePark
-	case "stream":
-		cfg.Wake = proto.WakeStream
-	default:
-		return cfg, usagef("--wake %q; use park or stream", wake)
-	}
-	if cfg.Name != "" {
-		if err := checkNames(cfg.Name); err != nil {
-			return cfg, err
-		}
-	}
-	if cfg.Keep > 0 && cfg.Name == "" {
-		return cfg, usagef("--keep needs --name: only a named reader can come back")
 	}
 	return cfg, nil
 }
@@ -111,7 +85,7 @@ func openFrames(c *cli.Context, name string) (frames, error) {
 
 // dial attaches to a ring. It returns no typed nil.
 func dial(c *cli.Context, name string, cfg ipc.ReaderConfig) (frames, error) {
-	r, err := ipc.Dial(c.Context, name, cfg)
+	r, err := attach(c, name, cfg)
 	if err != nil {
 		return nil, err
 	}

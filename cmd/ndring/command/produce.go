@@ -41,9 +41,9 @@ func ringFlags() []cli.Flag {
 		&cli.StringFlag{Name: "capacity", Usage: "bytes of frames the ring holds, as in 256MiB; rounded up to a power of two (default: 64MiB, or what the largest frame needs)"},
 		&cli.BoolFlag{Name: "free-run", Usage: "do not wait for a first reader"},
 		&cli.StringFlag{Name: "policy", Value: "block", Usage: "when the ring is full: block, or drop the newest frame"},
+		&cli.IntFlag{Name: "reader-slots", Value: proto.DefaultSlots, Usage: "readers the ring has room for at a time, observers not counted"},
 		&cli.BoolFlag{Name: "recreate", Usage: "replace a left-over ring that differs or is corrupt"},
-		&cli.DurationFlag{Name: "spin", Value: ipc.DefaultSpin, Usage: "spin so long before sleeping; 0: never"},
-		jsonFlag(), verboseFlag(),
+		spinFlag(), jsonFlag(), verboseFlag(),
 	}
 }
 
@@ -51,7 +51,10 @@ func ringFlags() []cli.Flag {
 func writerConfig(c *cli.Context, needed uint64) (ipc.WriterConfig, error) {
 	cfg := ipc.WriterConfig{
 		Capacity: max(needed, ipc.DefaultCapacity), FreeRun: c.Bool("free-run"), Recreate: c.Bool("recreate"),
-		Spin: spin(c), Logger: logger(c),
+		Slots: c.Int("reader-slots"), Spin: spin(c), Logger: logger(c),
+	}
+	if cfg.Slots < 1 || cfg.Slots > proto.MaxReaderSlots {
+		return cfg, usagef("--reader-slots %d; a ring has 1 to %d", cfg.Slots, proto.MaxReaderSlots)
 	}
 	switch policy := c.String("policy"); policy {
 	case "block":
@@ -77,14 +80,6 @@ func writerConfig(c *cli.Context, needed uint64) (ipc.WriterConfig, error) {
 // rounded is the capacity of a ring made to hold at least n bytes, n above 0.
 func rounded(n uint64) uint64 {
 	return max(proto.MinCapacityBytes, uint64(1)<<bits.Len64(n-1))
-}
-
-// spin is the --spin flag as package ipc has it: negative for none.
-func spin(c *cli.Context) time.Duration {
-	if d := c.Duration("spin"); d > 0 {
-		return d
-	}
-	return -1
 }
 
 func produce(c *cli.Context) error {

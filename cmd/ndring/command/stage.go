@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/ndring/ndring/cmd/ndring/provenance"
@@ -16,13 +17,10 @@ import (
 )
 
 func stageCommand() *cli.Command {
-	flags := append(append(ringFlags(), kernelFlags()...),
+	flags := append(slices.Concat(ringFlags(), kernelFlags(), placeFlags()),
 		&cli.StringFlag{Name: "in", Usage: "rings to read, separated by commas; * and ? match rings that exist"},
 		&cli.StringFlag{Name: "out", Usage: "ring to write"},
 		&cli.BoolFlag{Name: "list", Usage: "list the kernels"},
-		&cli.StringFlag{Name: "name", Usage: "name of this stage as a reader of its inputs"},
-		&cli.DurationFlag{Name: "keep", Usage: "hold the place of this named stage so long if it dies"},
-		&cli.StringFlag{Name: "wake", Value: "park", Usage: "park (sleep on shared memory) or stream (be told of each batch)"},
 	)
 	return &cli.Command{
 		Name: "stage", Usage: "apply a kernel to the frames of rings, into another ring", Flags: flags, Action: runStage,

@@ -19,7 +19,7 @@ import (
 
 // openInputs attaches to all inputs once each is found to suit the stage.
 func openInputs(c *cli.Context, st provenance.Step) ([]*ipc.Reader, error) {
-	cfg, err := stageReader(c)
+	cfg, err := place(c)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ func openInputs(c *cli.Context, st provenance.Step) ([]*ipc.Reader, error) {
 	}
 	var inputs []*ipc.Reader
 	for _, name := range names {
-		r, err := ipc.Dial(c.Context, name, cfg)
+		r, err := attach(c, name, cfg)
 		if err != nil {
 			return inputs, err
 		}
@@ -55,31 +55,6 @@ func identities(inputs []*ipc.Reader) []*proto.Identity {
 		ids[i] = in.Identity()
 	}
 	return ids
-}
-
-// stageReader is how a stage reads: from the oldest frame on.
-func stageReader(c *cli.Context) (ipc.ReaderConfig, error) {
-	cfg := ipc.ReaderConfig{
-		Name: c.String("name"), Keep: c.Duration("keep"), Start: proto.StartOldest,
-		Spin: spin(c), OnWait: waiting(c), Logger: logger(c),
-	}
-	switch wake := c.String("wake"); wake {
-	case "park":
-		cfg.Wake = proto.WakePark
-	case "stream":
-		cfg.Wake = proto.WakeStream
-	default:
-		return cfg, usagef("--wake %q; use park or stream", wake)
-	}
-	if cfg.Name != "" {
-		if err := checkNames(cfg.Name); err != nil {
-			return cfg, err
-		}
-	}
-	if cfg.Keep > 0 && cfg.Name == "" {
-		return cfg, usagef("--keep needs --name: only a named reader can come back")
-	}
-	return cfg, nil
 }
 
 // closeInputs gives the places of the stage up, or keeps them for one that does better.
