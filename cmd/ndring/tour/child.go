@@ -3,11 +3,13 @@ package tour
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,6 +24,8 @@ type child struct {
 	stderr output
 	ended  chan struct{}
 	err    error // after ended is closed
+
+	interrupted atomic.Bool // as the tour ended, before its own end was seen
 }
 
 // start runs this program with args. When ctx ends the process is interrupted, and
@@ -33,7 +37,10 @@ func start(ctx context.Context, failed func(error), program, dir string, args ..
 	c.cmd = exec.CommandContext(ctx, program, args...)
 	c.cmd.Env = append(os.Environ(), "NDRING_DIR="+dir)
 	c.cmd.Stdout, c.cmd.Stderr = &c.stdout, &c.stderr
-	c.cmd.Cancel = func() error { return c.cmd.Process.Signal(os.Interrupt) }
+	c.cmd.Cancel = func() error {
+		c.interrupted.Store(true)
+		return c.cmd.Process.Signal(os.Interrupt)
+	}
 	c.cmd.WaitDelay = patience
 	dieWithParent(c.cmd)
 	if err := c.cmd.Start(); err != nil {
@@ -57,6 +64,20 @@ func (c *child) interrupt() { _ = c.cmd.Process.Signal(os.Interrupt) }
 func (c *child) wait() error {
 	<-c.ended
 	return c.err
+}
+
+// guilty reports whether the process failed, and not because it was interrupted.
+func (c *child) guilty() bool { return c.err != nil && !c.interrupted.Load() }
+
+// ending says how the process ended.
+func (c *child) ending() string {
+	switch {
+	case errors.Is(c.err, context.Canceled):
+		return c.title + ": interrupted"
+	case c.err != nil:
+		return c.err.Error()
+	}
+	return c.title + ": ended well"
 }
 
 // said waits for a line on stderr that holds text and returns what follows it.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -81,14 +82,14 @@ func (t *tour) end() {
 	}
 }
 
-// blame prints what the processes had to say.
+// blame prints what the process that failed had to say, or all of them where none did.
 func (t *tour) blame() {
-	for _, c := range t.children {
-		ending := c.title + ": ended well"
-		if c.err != nil {
-			ending = c.err.Error()
-		}
-		fmt.Fprintf(t.Out, "\n--- %s\n%s", ending, c.stderr.String())
+	guilty := slices.DeleteFunc(slices.Clone(t.children), func(c *child) bool { return !c.guilty() })
+	if len(guilty) == 0 {
+		guilty = t.children
+	}
+	for _, c := range guilty {
+		fmt.Fprintf(t.Out, "\n--- %s\n%s", c.ending(), c.stderr.String())
 	}
 }
 

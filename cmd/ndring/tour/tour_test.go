@@ -31,7 +31,8 @@ func TestMain(m *testing.M) {
 }
 
 // Check that the tour ends when any of its processes fails: it names the process and
-// its exit code, shows what it said, ends the others and leaves nothing.
+// its exit code, shows what this one said and nothing of the others, which it ends, and
+// leaves nothing.
 func TestChildFails(t *testing.T) {
 	for _, which := range []string{"consume results", "--in samples", "produce samples", "bridge --listen", "--in chunks"} {
 		t.Run(which, func(t *testing.T) {
@@ -45,6 +46,9 @@ func TestChildFails(t *testing.T) {
 			}
 			if !strings.Contains(story.String(), "no hands left on deck") {
 				t.Errorf("the story does not hold what the process said:\n%s", story.String())
+			}
+			if n := strings.Count(story.String(), "\n--- "); n != 1 || strings.Contains(story.String(), "context canceled") {
+				t.Errorf("the story shows what %d processes said, want the one that failed:\n%s", n, story.String())
 			}
 			if left, err := os.ReadDir(beside); err != nil || len(left) > 0 {
 				t.Errorf("left behind: %v, %v", left, err)
