@@ -245,6 +245,9 @@ func (p *producer) report(c *cli.Context, err error) error {
 	if !stopped {
 		return err
 	}
+	if n := p.feed.Pending(); n > 0 {
+		say(c, "%s: interrupted with %d bytes of stdin that are in no frame; they are dropped", p.w.Name(), n)
+	}
 	if p.count > 0 {
 		return interrupted(p.next+p.dropped, p.count, "frames")
 	}

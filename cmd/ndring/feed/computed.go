@@ -39,6 +39,9 @@ func (c *computed) Source() provenance.Source { return c.source }
 // Drop does nothing.
 func (c *computed) Drop() error { return nil }
 
+// Pending is 0: nothing is read.
+func (c *computed) Pending() int { return 0 }
+
 func (c *computed) Fill(dst nd.Array, n uint64) error {
 	if c.dtype == proto.F64 {
 		x, err := nd.Slice[float64](dst)

@@ -35,6 +35,9 @@ type Feed interface {
 	// nothing to pass over: their values follow the numbers in the ring. After the
 	// last frame it returns io.EOF.
 	Drop() error
+	// Pending is how many bytes of input were read and are in no frame: what a feed
+	// that ends early loses. It is 0 where nothing is lost.
+	Pending() int
 }
 
 // Options say what to feed. Period and Seed are those of provenance.Source.

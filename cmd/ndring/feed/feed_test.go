@@ -65,6 +65,9 @@ func TestRaw(t *testing.T) {
 	if err := f.Drop(); err != nil {
 		t.Fatal(err)
 	}
+	if n := f.Pending(); n != 4 {
+		t.Errorf("%d bytes are in no frame after 6 of 10, want 4", n)
+	}
 	if a, err := next(t, f, 1); err != nil || a.Preview(1)[0] != "103" {
 		t.Errorf("third frame %v, %v", a, err)
 	}
@@ -85,7 +88,7 @@ func TestRaw(t *testing.T) {
 }
 
 // Check that the end of the context ends a read that gets nothing, before and within a
-// frame, of a pipe and of one in blocking mode, as stdin is.
+// frame, whose bytes it tells, of a pipe and of one in blocking mode, as stdin is.
 func TestRawInterrupted(t *testing.T) {
 	for _, blocking := range []bool{false, true} {
 		for _, sent := range []string{"", "ab"} {
@@ -112,6 +115,9 @@ func TestRawInterrupted(t *testing.T) {
 			time.AfterFunc(time.Millisecond, cancel)
 			if _, err := next(t, f, 1); !errors.Is(err, context.Canceled) {
 				t.Errorf("after %q: %v, want that of the context", sent, err)
+			}
+			if n := f.Pending(); n != len(sent) {
+				t.Errorf("%d bytes are in no frame, want the %d of %q", n, len(sent), sent)
 			}
 			if err := f.Drop(); !errors.Is(err, context.Canceled) {
 				t.Errorf("drop: %v, want that of the context", err)

@@ -13,11 +13,12 @@ import (
 
 // raw feeds little-endian elements from a reader, frame after frame.
 type raw struct {
-	from   io.Reader
+	from   *bufio.Reader
 	source provenance.Source
 	dtype  proto.DType
 	bytes  int64 // of a frame
 	frames uint64
+	cut    int64 // bytes of a frame whose rest did not come
 }
 
 func newRaw(ctx context.Context, o Options) (Feed, error) {
@@ -58,7 +59,13 @@ func (r *raw) Drop() error {
 	return r.read(got, err)
 }
 
+// Pending is what was read of a frame that is not complete, and read ahead.
+func (r *raw) Pending() int { return int(r.cut) + r.from.Buffered() }
+
 func (r *raw) read(got int64, err error) error {
+	if err != nil {
+		r.cut = got
+	}
 	if err == io.ErrUnexpectedEOF {
 		return fmt.Errorf("stdin: frame %d has %d of %d bytes: %w", r.frames, got, r.bytes, ErrPartial)
 	}
