@@ -15,7 +15,7 @@ import (
 // until a writer serves the ring, and begins at the oldest frame. ctx bounds Dial
 // alone.
 //
-// Errors wrap ErrNoRing, ErrRefused (with a *RefusedError), ErrDir, ErrFile,
+// Errors wrap ErrNoRing, ErrRefused (with a *RefusedError), ErrDenied, ErrDir, ErrFile,
 // ErrHandshake, that of ctx, or those of proto for bad names.
 func Dial(ctx context.Context, name string, cfg ReaderConfig) (*Reader, error) {
 	if err := proto.CheckName(name); err != nil {

@@ -45,7 +45,7 @@ type session struct {
 
 // connect makes a session, and waits for a writer unless told not to, or until ended
 // says that there is none to wait for. Errors wrap ErrNoRing, ErrRefused,
-// ErrHandshake, ErrDir, errEnded, that of ctx, and those of the files.
+// ErrDenied, ErrHandshake, ErrDir, errEnded, that of ctx, and those of the files.
 func (c *client) connect(ctx context.Context, h *proto.Hello, ended func() bool) (*session, error) {
 	retry := firstRetry
 	for {
@@ -111,8 +111,10 @@ func (c *client) attempt(ctx context.Context, h *proto.Hello) (*session, error) 
 // handshake sends the hello and takes in the answer.
 func (s *session) handshake(ctx context.Context, h *proto.Hello) error {
 	sock := s.control.sock
-	if p, err := sock.peer(); err != nil || p.uid != 0 && p.uid != os.Geteuid() {
-		return fmt.Errorf("writer runs as uid %d: %w", p.uid, errors.Join(err, ErrHandshake))
+	if p, err := sock.peer(); err != nil {
+		return err
+	} else if p.uid != 0 && p.uid != os.Geteuid() {
+		return fmt.Errorf("writer runs as uid %d, this process as uid %d: %w", p.uid, os.Geteuid(), ErrDenied)
 	}
 	var hello [proto.HelloBytes]byte
 	h.Encode(hello[:])

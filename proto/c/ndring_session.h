@@ -235,7 +235,7 @@ static inline int ndr_session_attempt(ndr_session *s, const char *dir, const cha
         int absent = errno == ENOENT || errno == ECONNREFUSED || errno == EAGAIN;
         status = ndr_fail_errno(err, absent ? NDRING_ERR_NO_RING : NDRING_ERR_SYSTEM, "connect to ring", ring);
     } else if (ndr_peer(s->socket, &peer) != 0 || (peer.uid != 0 && peer.uid != geteuid())) {
-        status = ndr_fail(err, NDRING_ERR_HANDSHAKE, "the writer of ring %s is another user", ring);
+        status = ndr_fail(err, NDRING_ERR_DENIED, "the writer of ring %s is another user", ring);
     } else {
         status = ndr_session_handshake(s, h, deadline, err);
     }

@@ -3,12 +3,15 @@
 package conformance
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"runtime"
 	"strconv"
 	"testing"
+
+	"github.com/ndring/ndring/ipc"
 )
 
 // cells is how many cells of a matrix run at once for each processor: most of a cell is
@@ -42,6 +45,9 @@ func playRole(role string, arguments []string) int {
 	o, err := parseOptions(arguments)
 	if err == nil {
 		err = play(o)
+	}
+	if errors.Is(err, ipc.ErrDenied) {
+		err = fmt.Errorf("ErrDenied: %w", err)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, role+":", err)

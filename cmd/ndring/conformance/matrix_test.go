@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -58,8 +59,15 @@ type process struct {
 
 func start(t *testing.T, front []string, more ...string) *process {
 	t.Helper()
+	return startAs(t, nil, front, more...)
+}
+
+// startAs is start with what the system is to make of the process.
+func startAs(t *testing.T, who *syscall.SysProcAttr, front []string, more ...string) *process {
+	t.Helper()
 	p := &process{done: make(chan struct{})}
 	p.cmd = exec.Command(front[0], append(front[1:len(front):len(front)], more...)...)
+	p.cmd.SysProcAttr = who
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.err
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

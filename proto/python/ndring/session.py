@@ -172,7 +172,7 @@ def _check_peer(sock: socket.socket) -> None:
     raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
     _, uid, _ = struct.unpack("iII", raw)
     if uid not in (0, os.geteuid()):
-        raise HandshakeError("writer runs as uid %d" % uid)
+        raise refusal("writer runs as uid %d, this process as uid %d" % (uid, os.geteuid()), L.CODE_DENIED)
 
 
 def _answer(sock: socket.socket) -> Tuple[bytes, List[int]]:
