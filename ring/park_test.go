@@ -150,11 +150,7 @@ func TestPingPongOfSleepers(t *testing.T) {
 	} else {
 		watch(t, rings[0], all.Wait)
 	}
-	rescues := rings[0].r.Rescues() + rings[1].r.Rescues()
-	if rescues != 0 {
-		t.Errorf("%d waits ended without a ring though a frame was there", rescues)
-	}
-	t.Logf("%d sleeps, all woken, %d rescues, in %v", sides[0].slept+sides[1].slept, rescues, time.Since(begin).Round(time.Millisecond))
+	t.Logf("%d sleeps, all woken, in %v", sides[0].slept+sides[1].slept, time.Since(begin).Round(time.Millisecond))
 }
 
 // Check that a follower sleeping without a timeout hears of every commit up to the
