@@ -19,18 +19,27 @@ def main() -> int:
     except ImportError:
         print("plot.py: matplotlib is missing: apt-get install python3-matplotlib, or pip install matplotlib", file=sys.stderr)
         return 1
+    try:
+        plot(plt, sys.argv[1])
+    except ndring.NdringError as e:
+        print("plot.py: %s" % e, file=sys.stderr)
+        return 1
+    plt.show()
+    return 0
+
+
+def plot(plt: Any, ring: str) -> None:
+    """Draws until the ring ends or the window is closed."""
     figure, axes = plt.subplots()
     line, = axes.plot([])
-    with ndring.Observer(sys.argv[1], start="latest", on_wait=lambda ring: print("waiting for ring", ring)) as frames:
+    with ndring.Observer(ring, start="latest", on_wait=lambda ring: print("waiting for ring", ring)) as frames:
         while plt.fignum_exists(figure.number):
             newest, ended = drain(frames)
             if newest is not None:
                 draw(axes, line, newest)
             if ended:
-                break
+                return
             plt.pause(0.02)
-    plt.show()
-    return 0
 
 
 def drain(frames: ndring.Observer) -> Tuple[Optional[ndring.Frame], bool]:
