@@ -1,7 +1,7 @@
 // Command houselint checks the rules of this repository that no general tool
 // knows: which package may import which, where unsafe and system calls may
 // stand, what lies at the top level, how files are named and how long they
-// grow.
+// grow, and whether what the pages point to is there.
 //
 //	houselint [-list] [DIR]
 //

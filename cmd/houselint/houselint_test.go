@@ -308,6 +308,42 @@ func TestPaths(t *testing.T) {
 	})
 }
 
+// Check that what a page links to, names or runs must be there: files, headings,
+// folders, make targets, tests and benchmarks; and that prose, other places and
+// placeholders pass.
+func TestReferences(t *testing.T) {
+	page := func(text string) map[string]string {
+		return map[string]string{
+			"docs/a.md": text + "\n", "docs/b.md": "# B\n\n## Limit and the rest: `x`\n", "Makefile": "all: need\n\ttrue\n",
+			"ring/a.go": "package ring\n", "ring/in/a_test.go": "package in\n\nfunc TestLap(t *testing.T) {}\n\nfunc BenchmarkHop(b *testing.B) {}\n",
+		}
+	}
+	bad := func(name, text string) ruleTest {
+		return ruleTest{name, page(text), []string{"docs/a.md:1: reference"}}
+	}
+	good := func(name, text string) ruleTest { return ruleTest{name, page(text), nil} }
+	runAll(t, []ruleTest{
+		bad("link", "[x](c.md)"),
+		bad("link upwards", "[x](../ring/b.go)"),
+		bad("anchor", "[x](b.md#limit)"),
+		bad("own anchor", "[x](#a)"),
+		bad("file", "in `ring/b.go` is"),
+		bad("folder", "in `kernel/x/` is"),
+		bad("file in a block", "    cat docs/c.md"),
+		bad("target", "`make some`"),
+		bad("second target", "    make all some ARGS=1 # why"),
+		bad("test", "`go test -run Laps ./ring/in`"),
+		bad("test elsewhere", "`go test -run Lap ./ring`"),
+		bad("benchmark", "    go test -run '^$' -bench 'Lap|Loop' ./ring/..."),
+		good("links", "[x](b.md#limit-and-the-rest-x) [y](../ring) [z](https://example.org/c.md#d) [w](b.md)"),
+		good("paths", "`ring/a.go`, `./ring/in`, `ring/`, `/proc/self/fd`, `x/ring/b.go`, `ring/*.go`, ring/b.go"),
+		good("targets", "`make all`, make some, `make ARGS=x`"),
+		good("code that looks like a link", "```go\nring.Values[T](frame)\n```"),
+		good("make in a block", "    make all # or some"),
+		good("tests", "`X=1 go test -count 1 -run 'Lap' ./ring/in` `go test -run xxx -bench Hop/n=5 ./ring/...`"),
+	})
+}
+
 // Check that the path of the checkout itself is found wherever it lies.
 func TestPathOfCheckout(t *testing.T) {
 	tr := fakeTree(t, one("docs/a.md", "see /srv/build/ndring/docs\nand /srv/build/ndrings\n"))

@@ -42,6 +42,7 @@ func rules() []rule {
 		{"globals", "library packages hold no mutable package variables", checkGlobals},
 		{"assembly", "assembly is left out under -tags noasm", checkAssembly},
 		{"path", "no absolute path of one machine", checkPaths},
+		{"reference", "what the pages link to, name or run is there: files, headings, make targets, tests", checkReferences},
 	}
 }
 
