@@ -25,6 +25,7 @@ func (a *actor) liveHolding() ending {
 		return a.toTheEnd()
 	}
 	start := page.Now()
+	writer.page.Ask(start)
 	how := a.kill(plan{aim: page.Held})
 	if !reading || how != killed {
 		return how

@@ -6,10 +6,11 @@
 //
 //	0     state      by the actor: what it is about to do
 //	8     beat       by the actor: frames so far, over all lives
-//	16    resumed    by the actor: when its last long wait for room ended, ns
+//	16    resumed    by the actor: when the wait ended that it was asked about, ns
 //	24    lingering  by the actor: 1 while it stands still where the trap says
 //	128   trap       by the laboratory: where the next life stands still
 //	136   finish     by the laboratory: 1 = end the ring
+//	144   asked      by the laboratory: when it asked for the end of a wait, ns
 //	256   written    by the actor: entries of the log
 //	384   taken      by the laboratory: entries it has no more need of
 //	4096  log        entries of one line each, as a circle

@@ -16,6 +16,7 @@ const (
 	offLingering = 24
 	offTrap      = 128
 	offFinish    = 136
+	offAsked     = 144
 	offWritten   = 256
 	offTaken     = 384
 	offLog       = 4096
@@ -29,6 +30,7 @@ const (
 type Page struct {
 	mem   []byte
 	taken uint64 // by the laboratory
+	asked uint64 // as the actor last answered
 }
 
 // Enter tells that the actor is about to do s, and stands still if the trap says so.
@@ -74,12 +76,21 @@ func (p *Page) Count(frames uint64) {
 // Beat is how many frames went through the actor.
 func (p *Page) Beat() uint64 { return atomic.LoadUint64(p.word(offBeat)) }
 
-// Resumed is the time at which the actor's last long wait ended, as set by
-// SetResumed; 0 = never.
+// Ask has the actor tell when the wait that it is in ends. now is the present time. It is
+// for the laboratory.
+func (p *Page) Ask(now int64) { atomic.StoreUint64(p.word(offAsked), uint64(now)) }
+
+// Resumed is the time at which a wait ended that the actor was asked about; 0 = never.
+// It is for the laboratory.
 func (p *Page) Resumed() int64 { return int64(atomic.LoadUint64(p.word(offResumed))) }
 
-// SetResumed tells when a long wait ended. It is for the actor.
-func (p *Page) SetResumed(ns int64) { atomic.StoreUint64(p.word(offResumed), uint64(ns)) }
+// Resume tells that a wait has ended, if it was asked for. It is for the actor.
+func (p *Page) Resume() {
+	if asked := atomic.LoadUint64(p.word(offAsked)); asked != p.asked {
+		atomic.StoreUint64(p.word(offResumed), uint64(Now()))
+		p.asked = asked
+	}
+}
 
 // Finish tells the actor to end. It is for the laboratory.
 func (p *Page) Finish() { atomic.StoreUint64(p.word(offFinish), 1) }

@@ -88,3 +88,23 @@ func TestTrap(t *testing.T) {
 		t.Errorf("it is in %v", lab.State())
 	}
 }
+
+// Check that an actor tells the end of the wait that it was asked about, however short
+// it was, and of none after it.
+func TestResume(t *testing.T) {
+	lab, actor := pair(t)
+	actor.Resume()
+	if at := lab.Resumed(); at != 0 {
+		t.Errorf("told at %d, was not asked", at)
+	}
+	for range 3 {
+		start := Now()
+		lab.Ask(start)
+		actor.Resume()
+		at := lab.Resumed()
+		actor.Resume()
+		if at < start || lab.Resumed() != at {
+			t.Errorf("asked at %d, told at %d, then %d", start, at, lab.Resumed())
+		}
+	}
+}

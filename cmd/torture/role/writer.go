@@ -14,9 +14,6 @@ import (
 	"github.com/ndring/ndring/ring"
 )
 
-// longWait is from when on a wait for room is told.
-const longWait = time.Millisecond
-
 // writer is one life of the writer of a ring.
 type writer struct {
 	*ipc.Writer
@@ -28,7 +25,6 @@ type writer struct {
 	logged bool
 	number uint64 // of the next frame
 	pos    uint64
-	past   time.Time // when the claim before this one returned
 	heads  []proto.Header
 }
 
@@ -41,7 +37,7 @@ func write(ctx context.Context, pg *page.Page, p *Part) error {
 	}
 	r := &writer{
 		Writer: w, part: p, page: pg, draw: newDraw(p), table: castagnoli(),
-		number: w.State().Number, pos: w.Position(), past: time.Now(),
+		number: w.State().Number, pos: w.Position(),
 	}
 	pg.Write(history.Event{Kind: history.Listened, Life: p.Life, A: r.number, B: w.Epoch(), C: r.pos})
 	for !pg.Finishing() {
@@ -89,13 +85,8 @@ func (w *writer) claiming(what page.State, size uint64) (page.State, uint64) {
 	return what, pad
 }
 
-// claimed notes how long the claim took.
 func (w *writer) claimed(what page.State) {
-	now := time.Now()
-	if now.Sub(w.past) > longWait {
-		w.page.SetResumed(page.Now())
-	}
-	w.past = now
+	w.page.Resume()
 	w.page.Enter(page.Claimed | what)
 }
 
