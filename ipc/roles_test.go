@@ -33,6 +33,9 @@ var roles = map[string]func([]string) error{
 	"endure":  roleEndure,
 	"startup": roleStartUp,
 	"foreign": roleForeign,
+	"hold":    roleHold,
+	"busy":    roleBusy,
+	"mourn":   roleMourn,
 	"memlock": roleMemlock,
 }
 
