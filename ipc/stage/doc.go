@@ -42,7 +42,9 @@
 // the last frame answered in its own output ring (Stage.Resume) and skips to it.
 //
 // With several inputs a goroutine reads each, and one claim is open at a time, so
-// the kernel runs for one input at a time. With one input no lock is taken.
+// the kernel runs for one input at a time. With one input no lock is taken. An input
+// that ends within a result, evicted or without its memory, leaves the state of that
+// stream changed; nobody claims after it, so that state is never saved.
 //
 // # The next life
 //

@@ -158,6 +158,7 @@ func (in *input) result(ctx context.Context, f *ring.Frame, st *stream, sequence
 	if err != nil {
 		return fmt.Errorf("result of frame %d of ring %q: %w", in.head.Number, in.name, err)
 	}
+	in.stage.ahead = true // and stays so if the memory of the frame is lost under the kernel
 	if err := in.compute(f, g, st); err != nil {
 		g.Abort()
 		return err
@@ -170,14 +171,22 @@ func (in *input) result(ctx context.Context, f *ring.Frame, st *stream, sequence
 	st.sequence, st.source, st.ended = sequence, f.Position(), false
 	in.committed(g, f.Position())
 	in.stage.ledger.note(st, g.Position())
+	in.stage.ahead = false
 	if n == 2 {
 		add(&in.count.deltas)
 	}
 	return nil
 }
 
+// errAhead ends the other inputs when one ended within a result: the kernel has changed
+// the state of its stream, which would go to the journal with what they claim.
+var errAhead = fmt.Errorf("another input ended within a result: %w", context.Canceled)
+
 // claim claims a group, once everything that it gives up in the output ring is safe.
 func (s *Stage) claim(ctx context.Context, heads []proto.Header) (*ring.Group, error) {
+	if s.ahead {
+		return nil, errAhead
+	}
 	if err := s.ledger.advance(groupBytes(heads), s.inputs); err != nil {
 		return nil, err
 	}

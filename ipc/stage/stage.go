@@ -52,6 +52,7 @@ type Stage struct {
 	cfg    Config
 	out    Sink
 	mu     sync.Mutex // one claim at a time; not locked for a single input
+	ahead  bool       // guarded by mu: a stream's state is that of a result not committed
 	inputs []*input   // those with a source first
 	fed    int        // inputs with a source
 	ledger *ledger    // nil without a journal
