@@ -66,6 +66,20 @@ func NewIdentity(name string, capacity uint64) Identity {
 // Check reports the first contradiction in the identity. Errors wrap
 // ErrVersion, ErrFeature, ErrGeometry, ErrName or ErrShape.
 func (id *Identity) Check() error {
+	if err := id.checkHead(); err != nil {
+		return err
+	}
+	if len(id.Meta) > MaxMetaBytes {
+		return fmt.Errorf("metadata has %d bytes, at most %d: %w", len(id.Meta), MaxMetaBytes, ErrGeometry)
+	}
+	if err := id.checkRegions(); err != nil {
+		return err
+	}
+	return id.Schema.check()
+}
+
+// checkHead looks at what tells whether the rest can be understood.
+func (id *Identity) checkHead() error {
 	if id.Major != VersionMajor {
 		return fmt.Errorf("segment has version %d.%d, this program speaks %d.%d: %w", id.Major, id.Minor, VersionMajor, VersionMinor, ErrVersion)
 	}
@@ -78,13 +92,7 @@ func (id *Identity) Check() error {
 	if len(id.CreatorExe) > MaxNameBytes {
 		return fmt.Errorf("creator name has %d bytes, at most %d: %w", len(id.CreatorExe), MaxNameBytes, ErrName)
 	}
-	if len(id.Meta) > MaxMetaBytes {
-		return fmt.Errorf("metadata has %d bytes, at most %d: %w", len(id.Meta), MaxMetaBytes, ErrGeometry)
-	}
-	if err := id.checkRegions(); err != nil {
-		return err
-	}
-	return id.Schema.check()
+	return nil
 }
 
 func (id *Identity) checkRegions() error {

@@ -107,6 +107,9 @@ func decodeIdentityFields(b []byte, id Identity) (Identity, error) {
 	}
 	id.Name = fieldName(b[IdName:])
 	id.CreatorExe = fieldName(b[IdCreatorExe:])
+	if err := id.checkHead(); err != nil {
+		return id, err
+	}
 	n := le.Uint32(b[IdMetaBytes:])
 	if n > MaxMetaBytes {
 		return id, fmt.Errorf("metadata of %d bytes, at most %d: %w", n, MaxMetaBytes, ErrGeometry)

@@ -10,15 +10,23 @@ import (
 	"github.com/ndring/ndring/ring"
 )
 
-// BenchmarkWriter is the writer alone: no reader, no cache misses.
+// BenchmarkWriter is the writer alone: no reader, no cache misses. Whoever parks fences
+// for it, or it fences after each commit.
 func BenchmarkWriter(b *testing.B) {
-	p := newRing(b, proto.NewIdentity("x", 1<<20), ring.WriterConfig{FreeRun: true, Asymmetric: true})
-	ctx := context.Background()
-	for b.Loop() {
-		c, _ := p.w.Claim(ctx, proto.F64, 5)
-		x := c.Float64s()
-		x[0], x[1], x[2], x[3], x[4] = 1, 2, 3, 4, 5
-		c.Commit()
+	for _, c := range []struct {
+		name       string
+		asymmetric bool
+	}{{"fence=no", true}, {"fence=yes", false}} {
+		b.Run(c.name, func(b *testing.B) {
+			p := newRing(b, proto.NewIdentity("x", 1<<20), ring.WriterConfig{FreeRun: true, Asymmetric: c.asymmetric})
+			ctx := context.Background()
+			for b.Loop() {
+				c, _ := p.w.Claim(ctx, proto.F64, 5)
+				x := c.Float64s()
+				x[0], x[1], x[2], x[3], x[4] = 1, 2, 3, 4, 5
+				c.Commit()
+			}
+		})
 	}
 }
 

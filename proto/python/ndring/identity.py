@@ -82,17 +82,21 @@ class Identity:
 
     def check(self) -> "Identity":
         """Raises the error for the first contradiction."""
+        self.check_head()
+        if len(self.meta) > L.MAX_META_BYTES:
+            raise GeometryError("metadata has %d bytes, at most %d" % (len(self.meta), L.MAX_META_BYTES))
+        self._check_regions()
+        self._check_schema()
+        return self
+
+    def check_head(self) -> None:
+        """The part of check that tells whether the rest can be understood."""
         if self.major != L.VERSION_MAJOR:
             raise VersionError("segment has version %d.%d, this program speaks %d.%d" % (
                 self.major, self.minor, L.VERSION_MAJOR, L.VERSION_MINOR))
         if self.required:
             raise FeatureError("segment needs features %#x" % self.required)
         check_name(self.name)
-        if len(self.meta) > L.MAX_META_BYTES:
-            raise GeometryError("metadata has %d bytes, at most %d" % (len(self.meta), L.MAX_META_BYTES))
-        self._check_regions()
-        self._check_schema()
-        return self
 
     def _check_regions(self) -> None:
         c = self.capacity
@@ -174,11 +178,13 @@ def decode_identity(b: bytes) -> Identity:
     stored, = struct.unpack_from("<Q", b, L.ID_CRC)
     if stored != zlib.crc32(b[:L.ID_CRC]):
         raise ChecksumError("identity has CRC %#x, its bytes give %#x" % (stored, zlib.crc32(b[:L.ID_CRC])))
+    identity = Identity(
+        schema_shape=struct.unpack_from("<8Q", b, L.ID_SCHEMA_SHAPE),
+        name=field_name(b[L.ID_NAME:L.ID_NAME + L.MAX_NAME_BYTES]),
+        creator_exe=field_name(b[L.ID_CREATOR_EXE:L.ID_CREATOR_EXE + L.MAX_NAME_BYTES]), **fields)
+    identity.check_head()
     meta, = struct.unpack_from("<I", b, L.ID_META_BYTES)
     if meta > L.MAX_META_BYTES:
         raise GeometryError("metadata of %d bytes, at most %d" % (meta, L.MAX_META_BYTES))
-    return Identity(
-        schema_shape=struct.unpack_from("<8Q", b, L.ID_SCHEMA_SHAPE),
-        name=field_name(b[L.ID_NAME:L.ID_NAME + L.MAX_NAME_BYTES]),
-        creator_exe=field_name(b[L.ID_CREATOR_EXE:L.ID_CREATOR_EXE + L.MAX_NAME_BYTES]),
-        meta=bytes(b[L.ID_META:L.ID_META + meta]), **fields).check()
+    identity.meta = bytes(b[L.ID_META:L.ID_META + meta])
+    return identity.check()
