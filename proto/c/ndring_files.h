@@ -192,6 +192,28 @@ static inline void ndr_files_old(ndr_files *st, const ndr_core *w, const ndr_dir
     close(fd);
 }
 
+/* ndr_files_owes reports whether a ring has frames that somebody was promised: a reader of
+ * its last table that gates and is not at the end, or, if none ever came and the ring does
+ * not run free, a first reader. A writer that dies while it waits for them to end the ring
+ * leaves it so. */
+static inline int ndr_files_owes(const ndr_files *st, const ndr_segment *s) {
+    uint64_t flags = ndr_load(&s->words->flags), tail = ndr_load(&s->words->tail);
+    uint32_t i;
+
+    if ((flags & (NDRING_WRITER_SAW_READER | NDRING_WRITER_FREE_RUN)) == 0 && tail != s->id->start) {
+        return 1;
+    }
+    for (i = 0; i < st->old_slots; i++) {
+        const ndr_slot *slot = ndr_table_slot(st->old, i);
+        uint64_t state = ndr_load(&slot->state) & 0xff, left = tail - ndr_load(&slot->cursor);
+        if ((state == NDRING_SLOT_ACTIVE || state == NDRING_SLOT_LOST) && left != 0 && left <= s->capacity &&
+            left % NDRING_LINE_BYTES == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* ndr_files_resume opens what a dead writer left. NDRING_ERR_NO_RING says that nothing is
  * there that could be continued. */
 static inline int ndr_files_resume(ndr_files *st, ndr_core *w, const ndr_directory *d, const char *ring, const ndr_identity *want,
@@ -211,7 +233,8 @@ static inline int ndr_files_resume(ndr_files *st, ndr_core *w, const ndr_directo
     if (status != NDRING_OK) {
         return status;
     }
-    if (ndr_load(&w->seg.words->final_word) != 0) {
+    ndr_files_old(st, w, d, ring);
+    if (ndr_load(&w->seg.words->final_word) != 0 && !ndr_files_owes(st, &w->seg)) {
         return NDRING_ERR_NO_RING; /* over */
     }
     status = ndr_identity_differs(w->seg.id, want, err);
@@ -219,7 +242,6 @@ static inline int ndr_files_resume(ndr_files *st, ndr_core *w, const ndr_directo
         return status;
     }
     w->epoch = ndr_load(&w->seg.words->epoch) + 1;
-    ndr_files_old(st, w, d, ring);
     return ndr_files_table(st, w, d, err);
 }
 

@@ -271,6 +271,7 @@ static inline void ndr_announce_epoch(ndr_core *w) {
     ndr_store(&words->started_ns, ndr_unix_ns());
     ndr_store(&words->blocked_since, 0);
     ndr_store_flags(w);
+    ndr_store(&words->final_word, 0);
     ndr_store(&words->epoch, w->epoch);
 }
 

@@ -15,7 +15,7 @@ from .errors import (
     WriterAliveError,
 )
 from .identity import Identity, table_bytes
-from .segment import Segment, map_file, read_identity
+from .segment import Segment, ahead, map_file, read_identity
 from .table import Table, TableHead, decode_table_head
 
 
@@ -155,44 +155,43 @@ class Store:
             os.close(fd)
             return False
         self.segment_fd = fd
-        self._old_table()
         self._new_table(self.segment.word(L.WR_EPOCH) + 1)
         return True
 
     def _take_over(self, fd: int, want: Identity) -> bool:
-        """Whether the ring can be continued. One that ended, or was never complete,
-        holds nothing worth keeping."""
+        """Whether the ring can be continued. One that was never complete, or that ended
+        and owes nobody frames, holds nothing worth keeping."""
         try:
             have = read_identity(fd, "left-over segment")
         except NotReadyError:
             return False
         segment = Segment(map_file(fd, have.segment_bytes, writable=True), have)
-        if segment.word(L.WR_FINAL):
+        old = self._old_table(have)
+        if segment.word(L.WR_FINAL) and not owes(segment, old):
             return False
         for field in ("capacity", "frame_limit", "schema_dtype", "schema_ndim", "schema_shape", "slots", "policy", "meta"):
             if getattr(have, field) != getattr(want, field):
                 raise MismatchError(
                     "ring %r was left unfinished with %s %r, asked for is %r; ask for the same, let its readers finish, or recreate it"
                     % (self.ring, field, getattr(have, field), getattr(want, field)))
-        self.segment = segment
+        self.segment, self.old = segment, old
         return True
 
-    def _old_table(self) -> None:
-        """Maps the table of the epoch before. Without one, readers come back by
-        position alone."""
-        identity = self.segment.identity
+    def _old_table(self, identity: Identity) -> Optional[Table]:
+        """The table of the epoch before. Without one, readers come back by position
+        alone."""
         try:
             fd = self.directory.open(self.ring + TABLE, os.O_RDONLY)
         except OSError:
-            return
+            return None
         try:
             size = check_file(fd, "reader table")
             head = decode_table_head(os.pread(fd, L.TABLE_HEAD_BYTES, 0), size)
             if head.ring_id != identity.ring_id:
                 raise SlotError("reader table of another ring")
-            self.old = Table(map_file(fd, table_bytes(head.slots)), head)
+            return Table(map_file(fd, table_bytes(head.slots)), head)
         except (ContractError, FileError, SlotError):
-            pass
+            return None
         finally:
             os.close(fd)
 
@@ -206,6 +205,21 @@ class Store:
             if fd >= 0:
                 os.close(fd)
         self.segment_fd = self.table_fd = -1
+
+
+def owes(s: Segment, old: Optional[Table]) -> bool:
+    """Whether a ring has frames that somebody was promised: a reader of its last table
+    that gates and is not at the end, or, if none ever came and the ring does not run
+    free, a first reader. A writer that dies while it waits for them to end the ring
+    leaves it so."""
+    tail = s.word(L.WR_TAIL)
+    if not s.word(L.WR_FLAGS) & (L.WRITER_SAW_READER | L.WRITER_FREE_RUN) and tail != s.identity.start:
+        return True
+    for i in range(old.head.slots if old is not None else 0):
+        left = ahead(tail, old.words[old.index(i, L.SL_CURSOR)])
+        if old.slot(i).state in (L.SLOT_ACTIVE, L.SLOT_LOST) and 0 < left <= s.capacity and left % L.LINE_BYTES == 0:
+            return True
+    return False
 
 
 def now_ns() -> int:

@@ -58,6 +58,7 @@ class Writer(Slots):
         s.set_word(L.WR_STARTED_NS, now_ns())
         s.set_word(L.WR_BLOCKED_SINCE, 0)
         self._store_flags()
+        s.set_word(L.WR_FINAL, 0)
         s.set_word(L.WR_EPOCH, self.table.head.epoch)
 
     def close(self) -> None:
