@@ -18,10 +18,11 @@ type Claim struct {
 	payload []byte
 
 	// Of frames that are not plain.
-	at   uint64 // where the frame starts
-	size uint64
-	head proto.Header
-	kind proto.Kind
+	at     uint64 // where the frame starts
+	size   uint64
+	kind   proto.Kind
+	head   proto.Header // unless inline
+	inline bool         // desc says all of it
 }
 
 // Claim claims a data frame for a C-order array of dt and shape and waits for room
@@ -74,9 +75,30 @@ func (w *Writer) large() bool {
 	return w.like.size != noSize && w.like.size >= w.seg.capacity/proto.MarkCount
 }
 
+// claimLike is Claim for an array like the one before that lies behind the wrap, or
+// for which room is yet to be made.
+func (w *Writer) claimLike(ctx context.Context) (*Claim, error) {
+	at, err := w.reserve(ctx, w.like.size)
+	if err != nil {
+		return nil, err
+	}
+	c := &w.claim
+	c.at, c.size, c.kind, c.inline = at, w.like.size, proto.KindData, true
+	c.desc = w.like.desc
+	c.payload = w.data.inline(at, w.like.bytes)
+	w.open = openClaim
+	if at == w.pos {
+		w.open = openPlain
+	}
+	return c, nil
+}
+
 // claimShape is Claim for everything but an array like the one before that fits at
 // once.
 func (w *Writer) claimShape(ctx context.Context, dt proto.DType, shape []int) (*Claim, error) {
+	if w.open == openNone && w.like.size != noSize && len(shape) == 1 && dt == w.like.dtype && shape[0] == w.like.items {
+		return w.claimLike(ctx)
+	}
 	h := proto.Header{DType: dt, NDim: uint8(len(shape))}
 	if len(shape) > proto.MaxDims {
 		return nil, fmt.Errorf("claim: %d dimensions, at most %d: %w", len(shape), proto.MaxDims, proto.ErrShape)
@@ -108,10 +130,9 @@ func (w *Writer) ClaimFrame(ctx context.Context, h *proto.Header) (*Claim, error
 	if err != nil {
 		return nil, err
 	}
-	c.at, c.kind = at, c.head.Kind
-	inline := !c.head.Extended() && c.kind == proto.KindData
+	c.at, c.kind, c.inline = at, c.head.Kind, !c.head.Extended() && c.head.Kind == proto.KindData
 	w.open = openClaim
-	if inline && w.remember(&c.head, c.size) && at == w.pos {
+	if c.inline && w.remember(&c.head, c.size) && at == w.pos {
 		w.open = openPlain
 	}
 	c.desc = proto.Describe(c.head.PayloadLen, c.head.DType, c.head.NDim, 0)
@@ -181,7 +202,7 @@ func (c *Claim) Float64s() []float64 {
 
 // Array is the claimed frame as an N-dimensional array, writable in place.
 func (c *Claim) Array() (nd.Array, error) {
-	if c.w.open == openPlain {
+	if c.w.open == openPlain || c.inline {
 		return inlineArray(c.desc, c.payload)
 	}
 	return headerArray(&c.head, c.payload)
@@ -241,10 +262,20 @@ func (c *Claim) commitExtended() {
 	done := false
 	defer w.leave(&done, debug.SetPanicOnFault(true))
 	storePlain(w.seg.commitWord(c.at+c.size), 0)
-	c.head.Number = w.num
-	c.head.Encode(w.seg.at(c.at))
+	c.encode()
 	w.publish(c.at, c.kind, c.at+c.size, 1)
 	done = true
+}
+
+// encode writes the header, all but the commit word.
+func (c *Claim) encode() {
+	w := c.w
+	if c.inline {
+		frameWords(w.seg.commitWord(c.at), w.num, c.desc)
+		return
+	}
+	c.head.Number = w.num
+	c.head.Encode(w.seg.at(c.at))
 }
 
 // publish stores the commit words of a first frame at position at and of the
@@ -254,9 +285,9 @@ func (w *Writer) publish(at uint64, kind proto.Kind, end, frames uint64) {
 	first := w.pos
 	storeRelease(w.seg.commitWord(at), at|uint64(kind))
 	if at != first {
-		pad := proto.Header{Number: w.num, NDim: 1, PayloadLen: at - first - proto.BaseBytes}
-		pad.Encode(w.seg.at(first))
-		storeRelease(w.seg.commitWord(first), first|uint64(proto.KindPadding)) // SYNC: commit
+		pad := w.seg.commitWord(first)
+		frameWords(pad, w.num, proto.Describe(at-first-proto.BaseBytes, 0, 1, 0))
+		storeRelease(pad, first|uint64(proto.KindPadding)) // SYNC: commit
 	}
 	w.pos = end
 	w.num += frames

@@ -103,7 +103,9 @@ func Reach(capacity, position, size uint64) uint64 {
 // cursor.
 func (w *Writer) ahead(end uint64) {
 	size := w.like.size
-	if left := w.seg.toWrap(end); size > left {
+	left := w.seg.toWrap(end)
+	wraps := size > left
+	if wraps {
 		end += left
 	}
 	need := end + size + proto.LineBytes
@@ -117,6 +119,9 @@ func (w *Writer) ahead(end uint64) {
 	if w.prove(min64(need+w.seg.capacity/proto.LimitDivisor, gate+w.seg.capacity, need), gate) {
 		w.setRoom()
 		prefetchWrite(w.seg.commitWord(end+size), 1) // zeroed by the next commit
+		if wraps {
+			prefetchWrite(w.seg.commitWord(end), 1) // nobody polls it: padding comes before
+		}
 	}
 }
 

@@ -44,6 +44,48 @@ func TestEveryDistanceFromTheWrap(t *testing.T) {
 	}
 }
 
+// Check that arrays like the one before are described as ever behind the wrap, also when
+// a frame of another sort was claimed in between.
+func TestLikeFramesBehindTheWrap(t *testing.T) {
+	ctx, p := context.Background(), newStill(t, nil)
+	const items = smallBytes/4/4 - 24
+	wraps := 0
+	for i := range uint64(12) {
+		if i%5 == 4 {
+			c, err := p.w.Claim(ctx, proto.I16, 2, 3)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Abort()
+		}
+		c, err := p.w.Claim(ctx, proto.F32, items)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := c.Array()
+		if err != nil || a.DType() != proto.F32 || a.NDim() != 1 || a.Dim(0) != items || c.Float64s() != nil {
+			t.Fatalf("claim %d: %v, %v", i, a, err)
+		}
+		before := p.w.Position()
+		stamp(c.Payload(), i)
+		c.Commit()
+		f := next(t, p.r)
+		h := f.Header()
+		if f.Number() != i || h.DType != proto.F32 || h.NDim != 1 || h.Shape[0] != items || !stamped(f.Payload(), i) {
+			t.Fatalf("frame %d: %+v", i, h)
+		}
+		if f.Position() != before {
+			wraps++
+		}
+		if err := p.r.Release(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if wraps < 2 {
+		t.Fatalf("%d wraps with padding", wraps)
+	}
+}
+
 // Check that a group with padding before it that takes the whole ring fits once all is
 // released, and not a line earlier.
 func TestGroupOfTheWholeRing(t *testing.T) {

@@ -9,6 +9,11 @@ import (
 
 const roleFlat = "flat"
 
+// flatFrames is how many large frames take as much as a ring. In a ring of four every
+// third frame comes with padding up to the wrap, a line more to hand over: the median
+// would tell of those that do not, and of the third that does.
+const flatFrames = 8
+
 // flatBlocks is how often the two sizes take turns within a round.
 const flatBlocks = 4
 
@@ -31,7 +36,7 @@ type flatParams struct {
 
 // Measure implements Figure.
 func (f FlatSize) Measure(ctx context.Context, host *Host) ([]Sample, error) {
-	capacity := uint64(proto.PayloadDivisor * f.LargeBytes)
+	capacity := uint64(flatFrames * f.LargeBytes)
 	if err := host.roomFor(2 * capacity); err != nil {
 		return nil, err
 	}
