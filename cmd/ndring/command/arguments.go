@@ -3,7 +3,6 @@ package command
 import (
 	"strings"
 
-	"github.com/ndring/ndring/proto"
 	"github.com/urfave/cli/v2"
 )
 
@@ -85,14 +84,4 @@ func ringName(c *cli.Context) (string, error) {
 		return "", usagef("%s: name the ring, as in 'ndring %s x'", c.Command.Name, c.Command.Name)
 	}
 	return "", usagef("%s: one ring name expected, got %q", c.Command.Name, c.Args().Slice())
-}
-
-// checkNames refuses what can be no ring's name before anything is waited for.
-func checkNames(names ...string) error {
-	for _, name := range names {
-		if err := proto.CheckName(name); err != nil {
-			return usageError{err}
-		}
-	}
-	return nil
 }

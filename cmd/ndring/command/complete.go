@@ -53,7 +53,7 @@ func candidates(commands []*cli.Command, before []string, typed string) []string
 	case cmd.Name == "completion":
 		return shells()
 	case cmd.ArgsUsage != "":
-		return ringNames()
+		return listOf(typed, ringNames())
 	}
 	return flagNames(cmd)
 }

@@ -1,13 +1,9 @@
 package command
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"fmt"
-	"io"
 
-	"github.com/ndring/ndring/cmd/ndring/provenance"
 	"github.com/ndring/ndring/cmd/ndring/render"
 	"github.com/ndring/ndring/ipc"
 	"github.com/ndring/ndring/proto"
@@ -16,9 +12,9 @@ import (
 )
 
 func consumeCommand() *cli.Command {
-	flags := append(placeFlags(), spinFlag(),
+	flags := append(placeFlags(), spinFlag(), inFlag(),
 		&cli.StringFlag{Name: "from", Value: "oldest", Usage: "begin at the oldest or at the latest frame"},
-		&cli.Uint64Flag{Name: "count", Usage: "stop after so many frames; fewer are a failure"},
+		&cli.Uint64Flag{Name: "count", Usage: "stop after so many frames, of all rings together; fewer are a failure"},
 		&cli.BoolFlag{Name: "verify", Usage: "recompute every value from the frame's number and the ring's metadata"},
 		&cli.IntFlag{Name: "print", Usage: "print the first N frames (default: all with --format, none without)"},
 		&cli.StringFlag{Name: "format", Value: render.Text, Usage: "text, json or npy"},
@@ -28,25 +24,61 @@ func consumeCommand() *cli.Command {
 		jsonFlag(), verboseFlag(),
 	)
 	return &cli.Command{
-		Name: "consume", Usage: "read the frames of a ring", ArgsUsage: "RING", Flags: flags, Action: consume,
+		Name: "consume", Usage: "read the frames of rings", ArgsUsage: "RING [RING…]", Flags: flags, Action: consume,
+		Description: "Several rings are read at the same time: 'ndring consume a b', 'ndring consume a,b' or\n'ndring consume \"cam*\"', which takes the rings that match at the start and waits for one.\nWhat is printed then names the ring. A ring that ends leaves the others going; one that\nfails ends them all.",
 	}
 }
 
-// readerConfig is what the flags say of the reader.
-func readerConfig(c *cli.Context) (ipc.ReaderConfig, error) {
-	cfg, err := place(c)
+func consume(c *cli.Context) error {
+	list, err := consumed(c)
 	if err != nil {
-		return cfg, err
+		return err
 	}
-	cfg.EvictAfter = c.Duration("evict-after")
+	g, err := newGathering(c, len(list) > 1 || isPattern(list[0]))
+	if err != nil {
+		return err
+	}
+	names, err := resolve(c, list, "", waitingFor(c))
+	if err != nil {
+		return stopped(c, err)
+	}
+	for _, name := range names {
+		g.add(name)
+	}
+	return g.run(c)
+}
+
+// consumed are the rings and patterns that are to be read: the arguments, and --in.
+func consumed(c *cli.Context) ([]string, error) {
+	lists := c.Args().Slice()
+	if c.IsSet("in") {
+		lists = append(lists, c.String("in"))
+	}
+	if len(lists) == 0 {
+		return nil, usagef("consume: name the ring, as in 'ndring consume x'")
+	}
+	return ringList(lists...)
+}
+
+// readingOf is what the flags say of how rings are read.
+func readingOf(c *cli.Context) (reading, error) {
+	cfg, err := place(c)
+	r := reading{cfg: cfg, lossy: c.Bool("lossy"), verify: c.Bool("verify")}
+	if err != nil {
+		return r, err
+	}
+	r.cfg.EvictAfter = c.Duration("evict-after")
 	switch from := c.String("from"); from {
 	case "oldest":
 	case "latest":
-		cfg.Start = proto.StartLatest
+		r.cfg.Start = proto.StartLatest
 	default:
-		return cfg, usagef("--from %q; use oldest or latest", from)
+		return r, usagef("--from %q; use oldest or latest", from)
 	}
-	return cfg, nil
+	if r.lossy && (r.cfg.Name != "" || r.cfg.EvictAfter != 0) {
+		return r, usagef("--lossy has no place in the ring: --name, --keep and --evict-after do not go with it")
+	}
+	return r, nil
 }
 
 // frames is a lossless or lossy reader.
@@ -65,71 +97,27 @@ type lossy struct{ *ipc.Observer }
 
 func (lossy) Release() error { return nil }
 
-func openFrames(c *cli.Context, name string) (frames, error) {
-	cfg, err := readerConfig(c)
-	if err != nil {
-		return nil, err
+// open waits for a ring. It returns no typed nil.
+func (r *reading) open(c *cli.Context, name string) (frames, error) {
+	if !r.lossy {
+		return r.dial(c, name)
 	}
-	if !c.Bool("lossy") {
-		return dial(c, name, cfg)
-	}
-	if cfg.Name != "" || cfg.EvictAfter != 0 {
-		return nil, usagef("--lossy has no place in the ring: --name, --keep and --evict-after do not go with it")
-	}
-	o, err := ipc.Observe(c.Context, name, ipc.ObserverConfig{Start: cfg.Start, OnWait: cfg.OnWait, Logger: cfg.Logger})
+	o, err := ipc.Observe(c.Context, name, ipc.ObserverConfig{Start: r.cfg.Start, OnWait: r.cfg.OnWait, Logger: r.cfg.Logger})
 	if err != nil {
 		return nil, err
 	}
 	return lossy{o}, nil
 }
 
-// dial attaches to a ring. It returns no typed nil.
-func dial(c *cli.Context, name string, cfg ipc.ReaderConfig) (frames, error) {
-	r, err := attach(c, name, cfg)
+func (r *reading) dial(c *cli.Context, name string) (frames, error) {
+	from, err := attach(c, name, r.cfg)
 	if err != nil {
 		return nil, err
 	}
-	if cfg.Start == proto.StartOldest && r.Welcome().Flags&proto.WelcomeNewer != 0 {
+	if r.cfg.Start == proto.StartOldest && from.Welcome().Flags&proto.WelcomeNewer != 0 {
 		say(c, "%s: earlier frames are gone, beginning with what the ring still holds", name)
 	}
-	return r, nil
-}
-
-func consume(c *cli.Context) error {
-	name, err := ringName(c)
-	if err != nil {
-		return err
-	}
-	consumer, err := newConsumer(c, name)
-	if err != nil {
-		return err
-	}
-	if c.Bool("verify") {
-		id, err := peek(c, name)
-		if err != nil {
-			return stopped(c, err)
-		}
-		if err := consumer.verifyBy(&id); err != nil {
-			return err
-		}
-	}
-	if consumer.from, err = openFrames(c, name); err != nil {
-		return stopped(c, err)
-	}
-	defer consumer.from.Close()
-	return consumer.consume(c)
-}
-
-// verifyBy prepares to verify frames by a ring's metadata.
-func (s *consumer) verifyBy(id *proto.Identity) error {
-	p, err := provenance.Parse(id.Meta)
-	if err == nil {
-		s.audit, err = provenance.NewAudit(p, s.lossy)
-	}
-	if err != nil {
-		return fmt.Errorf("verify ring %s: %w", s.name, err)
-	}
-	return nil
+	return from, nil
 }
 
 // stopped is err, or nil when a signal ended what the command waited for.
@@ -142,170 +130,4 @@ func stopped(c *cli.Context, err error) error {
 	}
 	say(c, "interrupted")
 	return nil
-}
-
-// consumer reads, prints and verifies the frames of a ring.
-type consumer struct {
-	name     string
-	from     frames
-	count    uint64 // stop there; 0 = at the end of the ring
-	print    uint64
-	printer  *render.Printer
-	out      *bufio.Writer
-	terminal bool
-	lossy    bool
-	audit    *provenance.Audit // nil unless verifying
-	lost     uint64
-	progress *progress
-}
-
-func newConsumer(c *cli.Context, name string) (*consumer, error) {
-	out := bufio.NewWriterSize(c.App.Writer, 1<<16)
-	printer, err := render.New(out, c.String("format"), c.Int("values"))
-	if err != nil {
-		return nil, usageError{err}
-	}
-	s := &consumer{name: name, count: c.Uint64("count"), printer: printer, out: out, terminal: isTerminal(c.App.Writer), lossy: c.Bool("lossy")}
-	switch n := c.Int("print"); {
-	case n < 0 || c.Int("values") < 0:
-		return nil, usagef("--print and --values take numbers from 0 up")
-	case c.IsSet("print"):
-		s.print = uint64(n)
-	case c.IsSet("format"):
-		s.print = ^uint64(0)
-	}
-	if c.Bool("json") && s.print > 0 {
-		return nil, usagef("--json prints the summary to stdout; to print frames as JSON use --format json alone")
-	}
-	return s, nil
-}
-
-func (s *consumer) consume(c *cli.Context) error {
-	if s.audit != nil { // the ring may be another one by now
-		if err := s.verifyBy(s.from.Identity()); err != nil {
-			return err
-		}
-	}
-	s.progress = startProgress(c, s.count, nil)
-	err := ipc.Guard(func() error { return s.run(c.Context) }, s.from)
-	s.progress.stop()
-	if flushErr := s.out.Flush(); err == nil || errors.Is(err, io.EOF) {
-		err = errors.Join(flushErr, s.atEnd(err))
-	}
-	return s.report(c, err)
-}
-
-// run handles frames until the count is reached; at the end of the ring it returns
-// io.EOF.
-func (s *consumer) run(ctx context.Context) error {
-	for s.count == 0 || s.progress.frames.Load() < s.count {
-		if err := ctx.Err(); err != nil { // Next does not look while there are frames
-			return err
-		}
-		f, err := s.from.Next(ctx)
-		if err != nil {
-			return err
-		}
-		if err := s.frame(f); err != nil {
-			return err
-		}
-		if err := s.from.Release(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *consumer) frame(f *ring.Frame) error {
-	s.lost += f.Lost()
-	if s.audit != nil {
-		if err := s.verify(f); err != nil {
-			return err
-		}
-	}
-	if s.progress.frames.Load() < s.print {
-		if err := s.show(f); err != nil {
-			return err
-		}
-	}
-	if f.Kind() == proto.KindData {
-		s.progress.add(len(f.Payload()))
-	}
-	return nil
-}
-
-func (s *consumer) verify(f *ring.Frame) error {
-	h := f.Header()
-	a, err := f.Array()
-	if err != nil {
-		return err
-	}
-	return s.audit.Frame(&h, a)
-}
-
-// show prints a frame, at once where somebody watches.
-func (s *consumer) show(f *ring.Frame) error {
-	if err := s.printer.Frame(f); err != nil {
-		return err
-	}
-	if s.terminal {
-		return s.out.Flush()
-	}
-	return nil
-}
-
-// atEnd judges a ring that was read to its end, or to the count.
-func (s *consumer) atEnd(err error) error {
-	if err == nil {
-		return nil
-	}
-	if got := s.progress.frames.Load(); got < s.count {
-		return fmt.Errorf("ring %s ended after %d of %d frames", s.name, got, s.count)
-	}
-	if s.audit != nil {
-		return s.audit.Close()
-	}
-	return nil
-}
-
-// summary is what came of it, for machines.
-type summary struct {
-	totals
-	Lost     uint64    `json:"lost"`
-	Verified *verified `json:"verified,omitempty"`
-	Error    string    `json:"error,omitempty"`
-}
-
-type verified struct {
-	Primary uint64 `json:"primary"`
-	Delta   uint64 `json:"delta"`
-	Rounded uint64 `json:"rounded_values"`
-}
-
-func (s *consumer) report(c *cli.Context, err error) error {
-	if s.lost > 0 {
-		say(c, "%s: %d frames missed", s.name, s.lost)
-	}
-	say(c, "%s: %s", s.name, s.progress.summary())
-	sum := summary{totals: s.progress.totals(s.name), Lost: s.lost}
-	if a := s.audit; a != nil {
-		say(c, "%s: verified %d PRIMARY, %d DELTA", s.name, a.Primary, a.Delta)
-		if a.Rounded > 0 {
-			say(c, "%s: %d values of DELTA are rounded: no float64 holds their difference", s.name, a.Rounded)
-		}
-		sum.Verified = &verified{a.Primary, a.Delta, a.Rounded}
-	}
-	if c.Context.Err() != nil && errors.Is(err, context.Canceled) {
-		err = nil
-		if s.count > 0 {
-			err = interrupted(s.progress.frames.Load(), s.count, "frames")
-		}
-	}
-	if c.Bool("json") {
-		if err != nil {
-			sum.Error = err.Error()
-		}
-		return errors.Join(err, printJSON(c, sum))
-	}
-	return err
 }

@@ -25,14 +25,21 @@ func jsonFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "json", Usage: "print a JSON object to stdout"}
 }
 
-// say writes a line about the running command to stderr.
+// say writes a line about the running command to stderr, in the place of the line
+// that shows its progress.
 func say(c *cli.Context, format string, args ...any) {
-	fmt.Fprintf(c.App.ErrWriter, "ndring %s: %s\n", c.Command.Name, fmt.Sprintf(format, args...))
+	before := ""
+	if isTerminal(c.App.ErrWriter) {
+		before = clearLine
+	}
+	fmt.Fprintf(c.App.ErrWriter, "%sndring %s: %s\n", before, c.Command.Name, fmt.Sprintf(format, args...))
 }
 
 // waiting is what a reader calls when its ring is not there yet.
-func waiting(c *cli.Context) func(string) {
-	return func(ring string) {
-		say(c, "waiting for ring %s; start its writer, or press Ctrl-C", ring)
-	}
+func waiting(c *cli.Context) func(ring string) {
+	return func(ring string) { waitingFor(c)("ring " + ring) }
+}
+
+func waitingFor(c *cli.Context) func(what string) {
+	return func(what string) { say(c, "waiting for %s; start its writer, or press Ctrl-C", what) }
 }

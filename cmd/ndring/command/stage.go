@@ -18,7 +18,7 @@ import (
 
 func stageCommand() *cli.Command {
 	flags := append(slices.Concat(ringFlags(), kernelFlags(), placeFlags()),
-		&cli.StringFlag{Name: "in", Usage: "rings to read, separated by commas; * and ? match rings that exist"},
+		inFlag(),
 		&cli.StringFlag{Name: "out", Usage: "ring to write"},
 		&cli.BoolFlag{Name: "list", Usage: "list the kernels"},
 	)
@@ -38,14 +38,21 @@ func runStage(c *cli.Context) error {
 	if c.String("in") == "" || c.String("out") == "" {
 		return usagef("stage: name the rings, as in 'ndring stage --in x --out y --kernel arcsec'")
 	}
-	if err := checkNames(append(plainNames(c.String("in")), c.String("out"))...); err != nil {
+	list, err := ringList(c.String("in"))
+	if err == nil {
+		err = checkNames(c.String("out"))
+	}
+	if err != nil {
 		return err
+	}
+	if slices.Contains(list, c.String("out")) {
+		return usagef("ring %s is both input and output", c.String("out"))
 	}
 	st, k, err := step(c)
 	if err != nil {
 		return stopped(c, err)
 	}
-	inputs, err := openInputs(c, st)
+	inputs, err := openInputs(c, list, st)
 	if err == nil {
 		err = runBetween(c, st, k, inputs)
 	}

@@ -2,11 +2,6 @@ package command
 
 import (
 	"context"
-	"errors"
-	"os"
-	"path"
-	"slices"
-	"strings"
 
 	"github.com/ndring/ndring/cmd/ndring/provenance"
 	"github.com/ndring/ndring/ipc"
@@ -18,22 +13,14 @@ import (
 )
 
 // openInputs attaches to all inputs once each is found to suit the stage.
-func openInputs(c *cli.Context, st provenance.Step) ([]*ipc.Reader, error) {
+func openInputs(c *cli.Context, list []string, st provenance.Step) ([]*ipc.Reader, error) {
 	cfg, err := place(c)
 	if err != nil {
 		return nil, err
 	}
-	names, err := inputNames(c)
+	names, ids, err := awaitInputs(c, list)
 	if err != nil {
 		return nil, err
-	}
-	var ids []*proto.Identity
-	for _, name := range names {
-		id, err := peek(c, name)
-		if err != nil {
-			return nil, err
-		}
-		ids = append(ids, &id)
 	}
 	if _, err := stageConfig(c, st, ids); err != nil {
 		return nil, err
@@ -47,6 +34,24 @@ func openInputs(c *cli.Context, st provenance.Step) ([]*ipc.Reader, error) {
 		inputs = append(inputs, r)
 	}
 	return inputs, nil
+}
+
+// awaitInputs waits for all inputs and returns what they are.
+func awaitInputs(c *cli.Context, list []string) (names []string, ids []*proto.Identity, err error) {
+	v := vigil{c: c}
+	defer v.ends()
+	if names, err = resolve(c, list, c.String("out"), v.begins); err != nil {
+		return nil, nil, err
+	}
+	for _, name := range names {
+		v.ends()
+		id, err := peek(c, name, func(ring string) { v.begins("ring " + ring) })
+		if err != nil {
+			return nil, nil, err
+		}
+		ids = append(ids, &id)
+	}
+	return names, ids, nil
 }
 
 func identities(inputs []*ipc.Reader) []*proto.Identity {
@@ -64,71 +69,6 @@ func closeInputs(inputs []*ipc.Reader, well bool) {
 			in.Close()
 		} else {
 			in.Leave()
-		}
-	}
-}
-
-// patternRunes make a name of --in a pattern.
-const patternRunes = "*?["
-
-// inputNames resolves --in. Patterns match the rings that exist; until one does,
-// it waits.
-func inputNames(c *cli.Context) ([]string, error) {
-	var names []string
-	for _, part := range strings.Split(c.String("in"), ",") {
-		part = strings.TrimSpace(part)
-		if !strings.ContainsAny(part, patternRunes) {
-			names = append(names, part)
-			continue
-		}
-		matched, err := matches(c, part)
-		if err != nil {
-			return nil, err
-		}
-		names = append(names, matched...)
-	}
-	slices.Sort(names)
-	names = slices.Compact(names)
-	if slices.Contains(names, c.String("out")) {
-		return nil, usagef("ring %s is both input and output", c.String("out"))
-	}
-	return names, nil
-}
-
-// plainNames are the names in a list, without the patterns.
-func plainNames(list string) []string {
-	var names []string
-	for _, part := range strings.Split(list, ",") {
-		if !strings.ContainsAny(part, patternRunes) {
-			names = append(names, strings.TrimSpace(part))
-		}
-	}
-	return names
-}
-
-func matches(c *cli.Context, pattern string) ([]string, error) {
-	if _, err := path.Match(pattern, ""); err != nil {
-		return nil, usagef("--in %q: %w", pattern, err)
-	}
-	for told := false; ; told = true {
-		rings, err := ipc.List("")
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			return nil, err
-		}
-		var names []string
-		for _, r := range rings {
-			if ok, _ := path.Match(pattern, r.Name); ok && r.Name != c.String("out") {
-				names = append(names, r.Name)
-			}
-		}
-		if len(names) > 0 {
-			return names, nil
-		}
-		if !told {
-			say(c, "waiting for a ring that matches %s", pattern)
-		}
-		if err := pause(c.Context, lookInterval); err != nil {
-			return nil, err
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 // Header is a frame's header for people and machines.
 type Header struct {
+	Ring     string     `json:"ring,omitempty"` // where frames of several rings are shown
 	Number   uint64     `json:"number"`
 	Position uint64     `json:"position"`
 	Kind     string     `json:"kind"`

@@ -33,11 +33,13 @@ var ErrTooLarge = errors.New("frame is too large to print")
 // ErrFormat is returned when a format is not known.
 var ErrFormat = errors.New("unknown format")
 
-// Printer prints frames to Out. It is for one goroutine.
+// Printer prints frames. It and those that Of makes of it are for one goroutine at a
+// time.
 type Printer struct {
 	out    io.Writer
 	format string
 	values int
+	ring   string // named with each frame unless empty
 }
 
 // New returns a printer. values is how many values a line of text shows. The error
@@ -48,6 +50,14 @@ func New(out io.Writer, format string, values int) (*Printer, error) {
 		return &Printer{out: out, format: format, values: values}, nil
 	}
 	return nil, fmt.Errorf("format %q; use text, json or npy: %w", format, ErrFormat)
+}
+
+// Of returns a printer to the same place that names ring with each frame. An array of
+// npy has no room for a name.
+func (p *Printer) Of(ring string) *Printer {
+	q := *p
+	q.ring = ring
+	return &q
 }
 
 // Frame prints f. A stream's end is shown by text and JSON only.
@@ -62,7 +72,7 @@ func (p *Printer) Frame(f *ring.Frame) error {
 	}
 	switch p.format {
 	case Text:
-		_, err = fmt.Fprintf(p.out, "%s  %s\n", Line(&h, f.Lost()), Preview(a, p.values))
+		_, err = fmt.Fprintf(p.out, "%s%s  %s\n", p.prefix(), Line(&h, f.Lost()), Preview(a, p.values))
 		return err
 	case JSON:
 		return p.object(&h, f, a)
@@ -75,11 +85,21 @@ func (p *Printer) mark(h *proto.Header, lost uint64) error {
 	var err error
 	switch p.format {
 	case Text:
-		_, err = fmt.Fprintln(p.out, Line(h, lost))
+		_, err = fmt.Fprintf(p.out, "%s%s\n", p.prefix(), Line(h, lost))
 	case JSON:
-		err = json.NewEncoder(p.out).Encode(describe(h, lost))
+		o := describe(h, lost)
+		o.Ring = p.ring
+		err = json.NewEncoder(p.out).Encode(o)
 	}
 	return err
+}
+
+// prefix is the ring's name before a line of text.
+func (p *Printer) prefix() string {
+	if p.ring == "" {
+		return ""
+	}
+	return p.ring + "  "
 }
 
 func (p *Printer) object(h *proto.Header, f *ring.Frame, a nd.Array) error {
@@ -88,7 +108,7 @@ func (p *Printer) object(h *proto.Header, f *ring.Frame, a nd.Array) error {
 		return fmt.Errorf("frame %d: %w", h.Number, err)
 	}
 	o := describe(h, f.Lost())
-	o.Position, o.Values = f.Position(), values
+	o.Ring, o.Position, o.Values = p.ring, f.Position(), values
 	return json.NewEncoder(p.out).Encode(o)
 }
 

@@ -118,6 +118,38 @@ func TestJSON(t *testing.T) {
 	}
 }
 
+// Check that a printer of a ring names it with every frame, data or not, in text and
+// JSON, and that the printer it was made of does not.
+func TestOf(t *testing.T) {
+	for format, want := range map[string]string{Text: "cam  #", JSON: `{"ring":"cam","number":`} {
+		var out bytes.Buffer
+		p, err := New(&out, format, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		named := p.Of("cam")
+		for f, err := range written(t, oneEach(t)).Frames(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, q := range []*Printer{named, p} {
+				if err := q.Frame(f); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+		for i, line := range lines {
+			if strings.HasPrefix(line, want) != (i%2 == 0) || i%2 == 1 && strings.Contains(line, "cam") {
+				t.Errorf("%s, line %d: %s", format, i, line)
+			}
+		}
+		if len(lines) != 30 {
+			t.Errorf("%s: %d lines, want 30", format, len(lines))
+		}
+	}
+}
+
 // Check that .npy arrays come back one after another, and that the end of a stream
 // is not among them.
 func TestNPY(t *testing.T) {
