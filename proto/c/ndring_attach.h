@@ -119,7 +119,7 @@ static inline int ndr_server_start(ndr_server *s, const ndr_hello *h, int reconn
 
 /* ndr_server_resume takes a lost slot up again; 0 if the position cannot be the reader's. */
 static inline int ndr_server_resume(ndr_server *s, ndr_connection *c, uint32_t slot, const char *name, ndr_welcome *w) {
-    uint64_t held = ndr_load(&ndr_core_slot(&s->core, slot)->cursor), position = held;
+    uint64_t held = ndr_load(&ndr_core_slot(&s->core, slot)->cursor), position = ndr_released_up_to(&s->core, slot);
 
     if (c->hello.flags & NDRING_HELLO_RECONNECT) {
         position = c->hello.position;

@@ -41,6 +41,8 @@ typedef struct ndr_core {
     int bell;        /* the writer's doorbell */
     uint32_t top;    /* slots from here on were never used */
     ndr_record *readers;
+    uint8_t *old; /* reader table of the epoch before, of old_slots slots */
+    uint32_t old_slots;
     uint8_t evict_code[NDRING_MAX_READER_SLOTS]; /* dismissed at the gate, to be carried out */
     int dismissed;
 } ndr_core;
@@ -258,6 +260,25 @@ static inline void ndr_adopt(ndr_core *w, uint8_t *old, uint32_t slots, int64_t 
         ndr_describe_slot(w, i, s->wake, s->keep_ms, s->start);
         w->saw_reader = 1;
     }
+}
+
+/* ndr_released_up_to is how far the reader that had a lost slot got. One that died before
+ * it heard of this writer may have released a frame in the table of the epoch before after
+ * that was carried over. */
+static inline uint64_t ndr_released_up_to(const ndr_core *w, uint32_t i) {
+    uint64_t held = ndr_load(&ndr_table_slot(w->table, i)->cursor), cursor;
+    const ndr_slot *s;
+
+    if (i >= w->old_slots) {
+        return held;
+    }
+    s = ndr_table_slot(w->old, i);
+    cursor = ndr_load(&s->cursor);
+    if ((uint32_t)(ndr_load(&s->state) >> 32) != w->readers[i].generation || cursor % NDRING_LINE_BYTES != 0 ||
+        cursor - held > w->pos - held) {
+        return held;
+    }
+    return cursor;
 }
 
 /* ndr_announce_epoch stores who writes now; the epoch last, so that who sees it sees the

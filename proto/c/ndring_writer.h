@@ -63,14 +63,14 @@ static inline int ndr_writer_start(ndring_writer *w, const ndring_writer_config 
     core->asymmetric = ndr_membarrier_register();
     core->fenced = !core->asymmetric;
     core->saw_reader = (ndr_load(&core->seg.words->flags) & NDRING_WRITER_SAW_READER) != 0;
+    core->old = w->files.old; /* stays mapped for those who return */
+    core->old_slots = w->files.old_slots;
     if (w->files.old_slots > 0) {
         ndr_adopt(core, w->files.old, w->files.old_slots, c->grace_ms);
     }
     ndr_set_room(core);
     ndr_announce_epoch(core);
-    status = ndr_files_publish(&w->files, core, &w->dir, w->server.ring, err);
-    ndr_files_drop_old(&w->files);
-    return status;
+    return ndr_files_publish(&w->files, core, &w->dir, w->server.ring, err);
 }
 
 /* ndr_writer_take_over continues a left-over ring or makes a new one. */

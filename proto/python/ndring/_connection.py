@@ -164,7 +164,7 @@ class Connection:
         if lost is not None:
             position = h.position
             if not h.flags & L.HELLO_RECONNECT:
-                position = server.writer.slots[slot].cursor
+                position = server.writer.released_up_to(slot, lost.generation)
             try:
                 got = server.writer.reattach(slot, lost.generation, position, h, self.pid, self.bell)
                 server.take_back(slot)

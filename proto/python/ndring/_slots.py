@@ -44,6 +44,7 @@ class Slots:
 
     segment: Segment
     table: Table
+    old: Optional[Table]  # of the epoch before
     slots: List[Slot]
     lock: threading.RLock
     pos: int
@@ -108,6 +109,18 @@ class Slots:
             raise NoPositionError("position %d is not from the slot's cursor %d to the tail %d" % (position, held, self.pos), L.CODE_POSITION, held)
         self._occupy(i, hello, pid, bell, generation, position)
         return Attached(i, generation, position, held, self.pos, False)
+
+    def released_up_to(self, i: int, generation: int) -> int:
+        """How far the reader that had a lost slot got. One that died before it heard of
+        this writer may have released a frame in the table of the epoch before after
+        that was carried over."""
+        held, old = self.slots[i].cursor, self.old
+        if old is None or i >= old.head.slots or old.slot(i).generation != generation:
+            return held
+        cursor = old.words[old.index(i, L.SL_CURSOR)]
+        if cursor % L.LINE_BYTES or ahead(cursor, held) < 0 or ahead(self.pos, cursor) < 0:
+            return held
+        return cursor
 
     def lose(self, i: int) -> None:
         """Keeps a dead reader's slot and gate."""

@@ -50,6 +50,7 @@ class Writer(Slots):
         self.stored_tail = self.pos
         self._mark = self.pos  # the first frame at or beyond it becomes a mark
         self.saw_reader = bool(s.word(L.WR_FLAGS) & L.WRITER_SAW_READER)
+        self.old = store.old
         if store.old is not None:
             self._inherit(store.old)
         s.words[s.commit_index(self.pos)] = 0
