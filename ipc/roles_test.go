@@ -23,6 +23,9 @@ var roles = map[string]func([]string) error{
 	"echo":  roleEcho,
 	"lock":  roleLock,
 
+	"hand":   roleHand,
+	"keeper": roleKeeper,
+
 	"collector": roleCollector,
 
 	"victim": roleVictim,
