@@ -139,6 +139,10 @@ func (o *Observer) Frames(ctx context.Context) iter.Seq2[*ring.Frame, error] {
 // Position is where the observer looks next.
 func (o *Observer) Position() uint64 { return o.observer.Position() }
 
+// Lost counts the frames missed so far: those told with Frame.Lost, and once Next has
+// returned io.EOF those before the end of the ring too.
+func (o *Observer) Lost() uint64 { return o.observer.Lost() }
+
 // Laps counts how often the observer was overtaken.
 func (o *Observer) Laps() uint64 { return o.observer.Laps() }
 
