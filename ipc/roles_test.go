@@ -62,6 +62,7 @@ type roleFlags struct {
 	wait      bool
 	from      string
 	zero      bool
+	plain     bool
 }
 
 func parseRole(name string, args []string) (*roleFlags, error) {
@@ -83,6 +84,7 @@ func parseRole(name string, args []string) (*roleFlags, error) {
 	f.BoolVar(&f.wait, "wait", false, "")
 	f.StringVar(&f.from, "from", "", "")
 	f.BoolVar(&f.zero, "zero", false, "")
+	f.BoolVar(&f.plain, "plain", false, "")
 	f.BoolVar(&f.verbose, "v", false, "")
 	return f, f.Parse(args)
 }
@@ -106,7 +108,25 @@ func (f *roleFlags) dial() (*Reader, error) {
 	if f.from == "latest" {
 		cfg.Start = proto.StartLatest
 	}
+	if f.plain {
+		return f.dialPlain(cfg)
+	}
 	return Dial(f.ctx, f.ring, cfg)
+}
+
+// dialPlain is Dial by a process that knows nothing of membarrier.
+func (f *roleFlags) dialPlain(cfg ReaderConfig) (*Reader, error) {
+	hello, err := cfg.hello()
+	if err != nil {
+		return nil, err
+	}
+	hello.Flags = 0
+	r := &Reader{client: client{dir: cfg.Dir, name: f.ring, log: loggerOr(nil)}, hello: hello, spin: spinOf(cfg.Spin)}
+	if r.session, err = r.client.connect(f.ctx, &r.hello, endless); err != nil {
+		return nil, err
+	}
+	r.first = r.session.welcome
+	return r, r.begin()
 }
 
 // valueOf is element i of frame n.
