@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"runtime"
@@ -17,6 +18,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/ndring/ndring/proto"
 	"github.com/ndring/ndring/ring"
@@ -36,6 +38,7 @@ type hand struct {
 	o       *Observer
 	frame   *ring.Frame
 	stop    atomic.Bool
+	idle    atomic.Uint64
 }
 
 func roleHand(args []string) error {
@@ -73,7 +76,7 @@ func (h *hand) obey(words []string) (string, error) {
 	verbs := map[string]func([]string) (string, error){
 		"listen": h.listen, "claim": h.claim, "group": h.group, "batch": h.claimBatch, "rich": h.rich, "commit": h.finish, "abort": h.drop,
 		"put": h.put, "fill": h.fill, "flow": h.flow, "blank": h.blank, "poison": h.poison, "close": h.close, "die": h.die,
-		"dial": h.dial, "observe": h.observe, "next": h.next, "release": h.release, "valid": h.valid, "lend": h.lend,
+		"dial": h.dial, "observe": h.observe, "next": h.next, "release": h.release, "valid": h.valid, "cpu": h.cpu, "drip": h.drip, "sip": h.sip, "lend": h.lend,
 	}
 	verb := verbs[words[0]]
 	if verb == nil {
@@ -336,6 +339,74 @@ func (h *hand) release([]string) (string, error) { return "", h.r.Release() }
 
 func (h *hand) valid([]string) (string, error) { return fmt.Sprint(h.frame.Valid()), nil }
 
+// drip commits as many frames as it is told, each at a moment at which its reader, which
+// has given back the one before, is about to sleep. The payload is written just before
+// the commit, which so has a queue of stores in front of it.
+func (h *hand) drip(args []string) (string, error) {
+	count, err := strconv.Atoi(args[0])
+	if err != nil {
+		return "", err
+	}
+	const bytes = 1000
+	end, cursor := h.w.store.segment.Tail(), h.w.store.tableMap.mem[proto.TableHeadBytes+proto.SlCursor:]
+	payload := make([]byte, bytes)
+	for range count {
+		stamp(payload, h.written)
+		c, err := h.w.Claim(context.Background(), proto.U8, bytes)
+		if err != nil {
+			return "", err
+		}
+		for binary.LittleEndian.Uint64(cursor) != end {
+			runtime.Gosched()
+		}
+		h.loiter()
+		copy(c.Payload(), payload)
+		c.Commit()
+		h.written++
+		end += frameBytes(bytes) // a divisor of the capacity: there is no padding
+	}
+	return "", nil
+}
+
+// sip gives as many frames of a line back as it is told, each at a moment at which the
+// writer, for which the ring is full, is about to sleep.
+func (h *hand) sip(args []string) (string, error) {
+	count, err := strconv.Atoi(args[0])
+	if err != nil {
+		return "", err
+	}
+	id, mem := h.r.Identity(), h.r.session.segmentMap.mem
+	for range count {
+		f, err := h.r.Next(context.Background())
+		if err != nil {
+			return "", err
+		}
+		last := f.Position() + id.Capacity - 2*proto.LineBytes
+		for binary.LittleEndian.Uint64(mem[id.DataOff+last&(id.Capacity-1):])&^proto.KindMask != last {
+			runtime.Gosched()
+		}
+		h.loiter()
+		if err := h.r.Release(); err != nil {
+			return "", err
+		}
+	}
+	return "", nil
+}
+
+// loiter takes a random time, of the order of what it takes to go to sleep.
+func (h *hand) loiter() {
+	for range rand.IntN(100) {
+		h.idle.Add(1)
+	}
+}
+
+// cpu says how many microseconds of processor time the process has had.
+func (h *hand) cpu([]string) (string, error) {
+	var used syscall.Rusage
+	err := syscall.Getrusage(syscall.RUSAGE_SELF, &used)
+	return fmt.Sprint(time.Duration(used.Utime.Nano() + used.Stime.Nano()).Microseconds()), err
+}
+
 // lend leaves the control socket to a child, which keeps it until the standard input
 // that it shares ends.
 func (h *hand) lend([]string) (string, error) {
@@ -375,10 +446,25 @@ func stamped(b []byte, n uint64) bool {
 	return true
 }
 
+// handTime is how long a hand lives at most: who waits for one that hangs, or for what
+// it should have done, then fails.
+const handTime = time.Minute
+
+// newHand starts a hand that works in dir.
+func newHand(t testing.TB, dir string, env ...string) *process {
+	t.Helper()
+	p := prepare(t, "hand", dir)
+	p.cmd.Env = append(p.cmd.Env, env...)
+	p.start()
+	late := time.AfterFunc(handTime, func() { p.cmd.Process.Kill() })
+	t.Cleanup(func() { late.Stop() })
+	return p
+}
+
 // told starts a hand that works in dir and obeys the first line.
 func told(t testing.TB, dir, line string) *process {
 	t.Helper()
-	p := spawn(t, "hand", dir)
+	p := newHand(t, dir)
 	p.do(line)
 	return p
 }

@@ -4,8 +4,10 @@ package ipc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 
 	"github.com/ndring/ndring/proto"
@@ -216,28 +218,40 @@ func TestOldPayloadInTheFile(t *testing.T) {
 	r := dial(t, "x", ReaderConfig{Dir: dir})
 	stream := dial(t, "x", ReaderConfig{Dir: dir, Wake: proto.WakeStream})
 	file, n := openRing(t, dir), uint64(0)
-	put := func(line string) {
+	put := func(frames uint64, lines ...string) {
 		t.Helper()
-		write.do(line)
-		for _, r := range []*Reader{r, stream} {
-			if f, err := r.Next(t.Context()); err != nil || f.Number() != n {
-				t.Fatalf("after %q: frame %v, %v, want number %d", line, f, err, n)
-			}
-			if err := r.Release(); err != nil {
-				t.Fatal(err)
-			}
+		for _, line := range lines {
+			write.do(line)
 		}
-		if n++; r.Ready() {
-			t.Fatalf("after %q: word %#x at position %d passes for a frame", line, file.commit(r.Position()), r.Position())
+		for range frames {
+			for _, r := range []*Reader{r, stream} {
+				if f, err := r.Next(t.Context()); err != nil || f.Number() != n {
+					t.Fatalf("after %q: frame %v, %v, want number %d", lines, f, err, n)
+				}
+			}
+			n++
+		}
+		if err := errors.Join(r.Release(), stream.Release()); err != nil {
+			t.Fatal(err)
+		}
+		if r.Ready() {
+			t.Fatalf("after %q: word %#x at position %d passes for a frame", lines, file.commit(r.Position()), r.Position())
 		}
 	}
 	for range 3 {
 		for range 5 {
-			put("poison 16000")
+			put(1, "poison 16000")
 		}
-		for i := range 40 {
-			put(fmt.Sprint("put ", i*64%1500))
-			put("rich")
+		for i := range 20 {
+			put(1, fmt.Sprint("put ", i*64%1500))
+			put(1, "rich")
+			put(3, "group 40 1000 0", "commit")
+			put(1, "batch 400", "abort", "put 400")
+			frames, err := strconv.ParseUint(write.do("batch 400"), 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			put(frames, "commit")
 		}
 	}
 }

@@ -33,7 +33,7 @@ func TestSuccessorOfAKilledWriter(t *testing.T) {
 		t.Fatal(err)
 	}
 	write.kill()
-	write = spawn(t, "hand", dir)
+	write = newHand(t, dir)
 	if got := write.do("listen -capacity 65536"); got != "2 29" {
 		t.Errorf("epoch and next frame %q, want 2 and 29", got)
 	}
@@ -135,7 +135,7 @@ func TestCorruptLeftover(t *testing.T) {
 		file := openRing(t, dir)
 		file.store(file.at(spoil.at)+spoil.field, spoil.word)
 		before := contents(t, dir)["x.ring"]
-		write = spawn(t, "hand", dir)
+		write = newHand(t, dir)
 		write.fails(ring.ErrCorrupt, "listen -capacity 65536")
 		if string(contents(t, dir)["x.ring"]) != string(before) {
 			t.Errorf("%s: a ring that was refused changed", what)
@@ -195,23 +195,20 @@ func TestLostAfterTheLastFrame(t *testing.T) {
 	}
 }
 
-// Check that a reader that finds no writer and no end is not told of an end: a final
-// position that is not its own is none.
+// Check that a final position ends the ring for a reader that stands there, and for no
+// other: one that waits elsewhere goes on waiting and gets the next frame.
 func TestFalseEnd(t *testing.T) {
-	for _, wake := range []string{"park", "stream"} {
+	for _, wake := range []proto.Wake{proto.WakePark, proto.WakeStream} {
 		dir := testDir(t)
 		write := told(t, dir, "listen -capacity 65536")
-		read := told(t, dir, "dial -wake "+wake)
+		r := dial(t, "x", ReaderConfig{Dir: dir, Wake: wake})
+		file := openRing(t, dir)
 		write.do("put 40 10")
-		read.do("next 5")
-		openRing(t, dir).store(openRing(t, dir).id.WriterOff+proto.WrFinal, 7*64|1)
-		if got := read.do("next 5"); got != "9 0" {
-			t.Errorf("%s: frame %q, want 9", wake, got)
-		}
-		read.say("next")
+		expectReleased(t, r, 0, 5)
+		file.store(file.id.WriterOff+proto.WrFinal, 7*64|1)
+		expectReleased(t, r, 5, 5)
+		sleepOnce(t, r)
 		write.do("put 40")
-		if got, err := read.answer(); err != nil || got != "10 0" {
-			t.Errorf("%s: frame %q, %v, want 10", wake, got, err)
-		}
+		expectReleased(t, r, 10, 1)
 	}
 }
