@@ -167,7 +167,8 @@ func TestHistoryInTheFile(t *testing.T) {
 		}
 		marks++
 		at, found := slices.BinarySearch(places, mark)
-		if part := mark &^ (small/proto.MarkCount - 1); !found || at > 0 && places[at-1] >= part {
+		part := mark &^ (small/proto.MarkCount - 1) // one at the wrap may be that of a later frame: the wrap itself is known
+		if !found || at > 0 && places[at-1] >= part && part%small != 0 {
 			t.Errorf("seed %d: mark %d says %d, which is not the first frame of its part", seed, i, mark)
 		}
 	}
