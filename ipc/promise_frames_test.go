@@ -175,7 +175,7 @@ func TestGroupOfAKilledWriter(t *testing.T) {
 		write.say("die") // commits on the way
 		write.answer()
 		write.kill()
-		write = told(t, dir, "listen -capacity 65536")
+		told(t, dir, "listen -capacity 65536")
 		if got := openRing(t, dir).of(proto.WrNumber); got != 16+frames {
 			t.Errorf("%s: the successor goes on at frame %d, want %d", claim, got, 16+frames)
 		}

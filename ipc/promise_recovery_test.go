@@ -108,7 +108,7 @@ func TestPositionOfAReturningReader(t *testing.T) {
 			expectStamped(t, r, n, 40)
 		}
 		write.kill()
-		write = told(t, dir, "listen -capacity 65536")
+		told(t, dir, "listen -capacity 65536")
 		if err := r.Release(); err != nil { // of frame 49, where the successor does not look
 			t.Fatal(err)
 		}
