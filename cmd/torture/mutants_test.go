@@ -49,9 +49,15 @@ func readMutants(t *testing.T) []mutant {
 	return all
 }
 
-// apply replaces the one run of lines that are from, indented alike or not.
-func (m mutant) apply(t *testing.T, source string) string {
+// apply replaces, in its file, the one run of lines that are from, indented alike or
+// not.
+func (m mutant) apply(t *testing.T) string {
 	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", m.file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := string(text)
 	lines := strings.SplitAfter(source, "\n")
 	from := strings.SplitAfter(strings.TrimSuffix(m.from, "\n"), "\n")
 	at, found := -1, 0
@@ -65,7 +71,7 @@ func (m mutant) apply(t *testing.T, source string) string {
 		}
 	}
 	if found != 1 {
-		t.Fatalf("%d places in %s read\n%s", found, m.file, m.from)
+		t.Fatalf("%s: %d places in %s read\n%s", m.name, found, m.file, m.from)
 	}
 	return strings.Join(lines[:at], "") + m.to + strings.Join(lines[at+len(from):], "")
 }
@@ -78,16 +84,12 @@ func (m mutant) build(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	source, err := os.ReadFile(original)
-	if err != nil {
-		t.Fatal(err)
-	}
 	changed := filepath.Join(dir, "changed.go")
 	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {original: changed}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for path, text := range map[string]string{changed: m.apply(t, string(source)), filepath.Join(dir, "overlay.json"): string(overlay)} {
+	for path, text := range map[string]string{changed: m.apply(t), filepath.Join(dir, "overlay.json"): string(overlay)} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -97,6 +99,13 @@ func (m mutant) build(t *testing.T) string {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return program
+}
+
+// Check that every change in the list of mutations still fits the source.
+func TestMutantsApply(t *testing.T) {
+	for _, m := range readMutants(t) {
+		m.apply(t)
+	}
 }
 
 // Check that the laboratory notices changes of the shipped code, and calls the fault
