@@ -339,24 +339,23 @@ func (h *hand) release([]string) (string, error) { return "", h.r.Release() }
 
 func (h *hand) valid([]string) (string, error) { return fmt.Sprint(h.frame.Valid()), nil }
 
-// drip commits as many frames as it is told, each at a moment at which its reader, which
+// drip commits frames until it is told to stop, each at a moment at which its reader, which
 // has given back the one before, is about to sleep. The payload is written just before
 // the commit, which so has a queue of stores in front of it.
-func (h *hand) drip(args []string) (string, error) {
-	count, err := strconv.Atoi(args[0])
-	if err != nil {
-		return "", err
-	}
+func (h *hand) drip([]string) (string, error) {
 	const bytes = 1000
 	end, cursor := h.w.store.segment.Tail(), h.w.store.tableMap.mem[proto.TableHeadBytes+proto.SlCursor:]
 	payload := make([]byte, bytes)
-	for range count {
+	for h.stop.Store(false); ; {
 		stamp(payload, h.written)
 		c, err := h.w.Claim(context.Background(), proto.U8, bytes)
 		if err != nil {
 			return "", err
 		}
 		for binary.LittleEndian.Uint64(cursor) != end {
+			if h.stop.Load() {
+				return "", nil
+			}
 			runtime.Gosched()
 		}
 		h.loiter()
@@ -365,24 +364,22 @@ func (h *hand) drip(args []string) (string, error) {
 		h.written++
 		end += frameBytes(bytes) // a divisor of the capacity: there is no padding
 	}
-	return "", nil
 }
 
-// sip gives as many frames of a line back as it is told, each at a moment at which the
+// sip gives frames of a line back until it is told to stop, each at a moment at which the
 // writer, for which the ring is full, is about to sleep.
-func (h *hand) sip(args []string) (string, error) {
-	count, err := strconv.Atoi(args[0])
-	if err != nil {
-		return "", err
-	}
+func (h *hand) sip([]string) (string, error) {
 	id, mem := h.r.Identity(), h.r.session.segmentMap.mem
-	for range count {
+	for h.stop.Store(false); ; {
 		f, err := h.r.Next(context.Background())
 		if err != nil {
 			return "", err
 		}
 		last := f.Position() + id.Capacity - 2*proto.LineBytes
 		for binary.LittleEndian.Uint64(mem[id.DataOff+last&(id.Capacity-1):])&^proto.KindMask != last {
+			if h.stop.Load() {
+				return "", nil
+			}
 			runtime.Gosched()
 		}
 		h.loiter()
@@ -390,7 +387,6 @@ func (h *hand) sip(args []string) (string, error) {
 			return "", err
 		}
 	}
-	return "", nil
 }
 
 // loiter takes a random time, of the order of what it takes to go to sleep.

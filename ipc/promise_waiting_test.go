@@ -4,8 +4,10 @@ package ipc
 
 import (
 	"fmt"
+	"iter"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/ndring/ndring/proto"
 )
@@ -87,11 +89,23 @@ func TestSpinningShrinks(t *testing.T) {
 	}
 }
 
+// rounds goes on for as many rounds as one race against a sleeper is given, or for some
+// seconds of a busy machine.
+func rounds(t *testing.T) iter.Seq[uint64] {
+	if runtime.NumCPU() < 2 {
+		t.Skip("one processor: nobody goes to sleep while another runs")
+	}
+	return func(yield func(uint64) bool) {
+		begin := time.Now()
+		for n := uint64(0); n < 10000 && time.Since(begin) < 5*time.Second && yield(n); n++ {
+		}
+	}
+}
+
 // Check that a frame committed at the moment at which its reader goes to sleep wakes it,
 // whatever the moment: a reader that leaves the fence to membarrier, and one that can do
 // neither, so that the writer must fence for its sake.
 func TestCommitAgainstSleep(t *testing.T) {
-	const frames = 10000
 	for _, plain := range []bool{false, true} {
 		dir := testDir(t)
 		write := told(t, dir, "listen -capacity 65536")
@@ -101,17 +115,17 @@ func TestCommitAgainstSleep(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer r.Close()
-		write.say(fmt.Sprint("drip ", frames))
-		for n := uint64(0); n < frames && r.Rescues() < 3; n++ {
+		write.say("drip")
+		for n := range rounds(t) {
 			expectStamped(t, r, n, 1000)
 			if err := r.Release(); err != nil {
 				t.Fatal(err)
 			}
+			if rescues := r.Rescues(); rescues > 1 { // one may be a machine that stood still
+				t.Fatalf("without membarrier %v: %d sleeps were ended by the safety interval up to frame %d", plain, rescues, n)
+			}
 		}
-		if rescues := r.Rescues(); rescues > 1 { // one may be a machine that stood still
-			t.Errorf("without membarrier %v: %d sleeps were ended by the safety interval at frame %d of %d", plain, rescues, r.Position()/1024, frames)
-			continue
-		}
+		write.say("stop")
 		write.done("drip")
 	}
 }
@@ -119,13 +133,12 @@ func TestCommitAgainstSleep(t *testing.T) {
 // Check that room made at the moment at which the writer goes to sleep at the gate wakes
 // it, whatever the moment.
 func TestReleaseAgainstSleep(t *testing.T) {
-	const frames = 10000
 	dir := testDir(t)
 	w := listen(t, "x", WriterConfig{Dir: dir, Spin: -1})
 	read := told(t, dir, "dial -spin -1ns")
-	read.say(fmt.Sprint("sip ", frames))
-	rescues := 0
-	for n := range frames + small/64 - 1 {
+	read.say("sip")
+	rescues, all := 0, uint64(0)
+	for n := range rounds(t) {
 		before := w.State().Blocks
 		c, err := w.Claim(t.Context(), proto.U8, 40)
 		if err != nil {
@@ -135,13 +148,15 @@ func TestReleaseAgainstSleep(t *testing.T) {
 		if w.State().Blocks != before && w.parker.overslept() {
 			rescues++
 		}
-		if rescues > 2 {
-			t.Fatalf("%d sleeps at the gate were ended by the safety interval at frame %d", rescues, n)
+		if all = n; rescues > 1 { // one may be a machine that stood still
+			t.Fatalf("%d sleeps at the gate were ended by the safety interval up to frame %d", rescues, n)
 		}
 	}
-	if blocks := w.State().Blocks; blocks < frames/20 {
-		t.Errorf("the writer slept %d times at the gate: this test proves little", blocks)
+	if blocks := w.State().Blocks; blocks < all/20 {
+		t.Errorf("the writer slept %d times at the gate for %d frames: this test proves little", blocks, all)
 	}
+	read.say("stop")
+	read.done("sip")
 }
 
 // Check what the handshake says of fences: a writer that skips its own says so, in the
