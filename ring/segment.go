@@ -108,7 +108,6 @@ type State struct {
 	BlockedSinceNs uint64
 	BlockedBy      uint64 // slot + 1, 0 = no reader yet
 	Evictions      uint64
-	Rescues        uint64
 }
 
 // State reads the writer's words.
@@ -122,7 +121,7 @@ func (s *Segment) State() State {
 		Number: load(proto.WrNumber), TailNs: load(proto.WrTailNs),
 		Dropped: load(proto.WrDropped), Blocks: load(proto.WrBlocks),
 		BlockedNs: load(proto.WrBlockedNs), BlockedSinceNs: load(proto.WrBlockedSince),
-		BlockedBy: load(proto.WrBlockedBy), Evictions: load(proto.WrEvictions), Rescues: load(proto.WrRescues),
+		BlockedBy: load(proto.WrBlockedBy), Evictions: load(proto.WrEvictions),
 	}
 }
 

@@ -81,7 +81,7 @@ func samplesOf(f Figure) []string {
 	name := f.Name()
 	quantiles := func(name string) []string { return []string{name + "_p50", name + "_p99", name + "_p999"} }
 	switch f := f.(type) {
-	case LineRoundTrip, SocketRoundTrip, TCPEcho, RingRoundTrip:
+	case LineRoundTrip, SlotRoundTrip, SocketRoundTrip, TCPEcho, RingRoundTrip:
 		return quantiles(name)
 	case RingRate, StageRate:
 		return []string{name, name + "_bytes"}

@@ -16,6 +16,7 @@ func TestFloors(t *testing.T) {
 		want   []string
 	}{
 		{LineRoundTrip{RoundTrips: 50}, latency("line_rtt")},
+		{SlotRoundTrip{RoundTrips: 50}, latency("slot_rtt")},
 		{SocketRoundTrip{RoundTrips: 50, Placement: Together}, latency("seqpacket_rtt_one_cpu")},
 		{SocketRoundTrip{RoundTrips: 50, Placement: Apart}, latency("seqpacket_rtt_two_cpus")},
 		{SlotRing{Frames: 3*slotCount + 5}, []string{"slot_ring_rate"}},

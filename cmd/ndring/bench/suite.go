@@ -67,6 +67,7 @@ func (s Suite) roundTrips() []Figure {
 	return []Figure{
 		LineRoundTrip{RoundTrips: s.of(200_000)},
 		RingRoundTrip{RoundTrips: s.of(200_000), PayloadBytes: 40},
+		SlotRoundTrip{RoundTrips: s.of(200_000)},
 		RingRoundTrip{RoundTrips: s.of(100_000), PayloadBytes: 1 << 10},
 		SocketRoundTrip{RoundTrips: s.of(10_000), Placement: Together},
 		RingRoundTrip{RoundTrips: s.of(10_000), PayloadBytes: 40, Parked: true, Placement: Together},
@@ -138,7 +139,7 @@ func (s Suite) machinery() []Figure {
 // isLimit tells the floors from what is set against them.
 func isLimit(f Figure) bool {
 	switch f.(type) {
-	case LineRoundTrip, SocketRoundTrip, SlotRing, SharedFillSum, SharedCopy, TCPEcho:
+	case LineRoundTrip, SlotRoundTrip, SocketRoundTrip, SlotRing, SharedFillSum, SharedCopy, TCPEcho:
 		return true
 	}
 	return false
@@ -150,6 +151,7 @@ func Roles() map[string]Role {
 		roleLine:      lineSide,
 		roleSocket:    socketSide,
 		roleSlots:     slotSide,
+		roleSlotTrip:  slotTripSide,
 		roleFillSum:   fillSumSide,
 		roleCopy:      copySide,
 		roleRoundTrip: roundTripSide,

@@ -122,7 +122,7 @@ func describeWriter(s *ipc.Snapshot, state *ring.State) Writer {
 func describeFlow(s *ipc.Snapshot, state *ring.State, w *walked, readers []ipc.ReaderInfo) Flow {
 	f := Flow{
 		Tail: w.tail, Limit: state.Limit, Oldest: w.from, Frames: w.next, Kept: w.kept,
-		LastCommit: event(state.TailNs), Dropped: state.Dropped, Evictions: state.Evictions, Rescues: state.Rescues,
+		LastCommit: event(state.TailNs), Dropped: state.Dropped, Evictions: state.Evictions,
 	}
 	id := s.Segment.Identity()
 	held := uint64(0)

@@ -76,7 +76,6 @@ type Flow struct {
 	LastCommit *time.Time `json:"tail_stored,omitempty"`
 	Dropped    uint64     `json:"dropped"`
 	Evictions  uint64     `json:"evictions"`
-	Rescues    uint64     `json:"rescues"`
 }
 
 // Blocked says whether the writer waits, for whom, and how often it did.

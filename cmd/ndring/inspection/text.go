@@ -37,7 +37,7 @@ func (r *Report) Text(out io.Writer, now time.Time) error {
 	}
 	line("fill", "%.1f %%, %s held for readers", 100*flow.Fill, quantity.Bytes(flow.HeldBytes))
 	line("blocked", "%s", r.Blocked.text(now))
-	line("counters", "%d dropped, %d evictions, %d rescues", flow.Dropped, flow.Evictions, flow.Rescues)
+	line("counters", "%d dropped, %d evictions", flow.Dropped, flow.Evictions)
 	if r.TableErr != "" {
 		line("readers", "unknown: %s", r.TableErr)
 	}
