@@ -279,11 +279,15 @@ func TestCorruptFile(t *testing.T) {
 		"extension of nonsense": {proto.FrDescribe, proto.Describe(40, proto.F64, 3, proto.FlagExtended)},
 		"all ones":              {proto.FrDescribe, 1<<64 - 1},
 	} {
+		at := at
+		if what == "beyond the limit" {
+			at = 20 * 64 // far from the wrap
+		}
 		t.Run(what, func(t *testing.T) {
 			for _, attach := range []string{"dial", "dial -wake stream", "observe"} {
 				p := told(t, dir, attach)
-				p.do("next 1020")
 				off := file.at(at) + spoilt.field
+				p.do(fmt.Sprint("next ", at/64))
 				whole := file.word(off)
 				file.store(off, spoilt.word)
 				p.fails(ring.ErrCorrupt, "next")

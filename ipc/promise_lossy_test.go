@@ -53,7 +53,8 @@ func TestObserverOfAnotherProcess(t *testing.T) {
 }
 
 // Check that an observer that waits where zeros come to lie when it is lapped does not
-// take them for a frame to come: it goes on with newer frames and counts what it missed.
+// take them for a frame to come: it goes on with newer frames and counts what it missed,
+// also what it missed before the end.
 func TestLappedWhereZerosLie(t *testing.T) {
 	dir := testDir(t)
 	write := told(t, dir, "listen -capacity 65536 free")
@@ -79,6 +80,13 @@ func TestLappedWhereZerosLie(t *testing.T) {
 	}
 	if o.Laps() == 0 {
 		t.Error("no lap: this test proves nothing")
+	}
+	for range 5 {
+		write.do(fmt.Sprint("blank ", small/4))
+	}
+	write.do("close")
+	if f, err := o.Next(t.Context()); err != io.EOF || o.Lost() != 10 {
+		t.Errorf("frame %v, %v, %d lost, want the end and 10", f, err, o.Lost())
 	}
 }
 
