@@ -97,6 +97,9 @@ func (s *consumer) run(ctx context.Context) error {
 			return err
 		}
 		f, err := s.from.Next(ctx)
+		if o, ok := s.from.(lossy); ok && err != nil {
+			s.lost = o.Lost() // those missed before the end, too
+		}
 		if err != nil {
 			return err
 		}
