@@ -43,9 +43,8 @@ type hand struct {
 
 func roleHand(args []string) error {
 	h := &hand{dir: args[0]}
-	lines, over := make(chan string, 16), make(chan struct{})
+	lines := make(chan string, 16)
 	go func() {
-		defer close(over)
 		for line := range lines {
 			said, err := h.obey(strings.Fields(line))
 			if err != nil {
@@ -67,9 +66,7 @@ func roleHand(args []string) error {
 			lines <- in.Text()
 		}
 	}
-	close(lines)
-	<-over
-	return nil
+	return in.Err() // whoever tells it is gone, or has heard every answer
 }
 
 func (h *hand) obey(words []string) (string, error) {

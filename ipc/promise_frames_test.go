@@ -42,7 +42,7 @@ func TestFramesOfEveryLength(t *testing.T) {
 		dir := testDir(t)
 		write := told(t, dir, fmt.Sprint("listen -capacity 65536 ", start))
 		readers := []*Reader{dial(t, "x", ReaderConfig{Dir: dir}), dial(t, "x", ReaderConfig{Dir: dir, Wake: proto.WakeStream})}
-		next := start
+		next, file := start, openRing(t, dir)
 		for n := range uint64(400) {
 			length := lengths[rng.IntN(len(lengths))]
 			if n%3 == 0 {
@@ -60,6 +60,9 @@ func TestFramesOfEveryLength(t *testing.T) {
 				}
 			}
 			next += size
+			if limit := file.of(proto.WrLimit); int64(limit-next) < proto.LineBytes {
+				t.Fatalf("seed %d: limit %d behind frame %d, which ends at %d", seed, limit, n, next)
+			}
 		}
 	}
 }
