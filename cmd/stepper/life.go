@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"strconv"
 	"time"
 
@@ -17,6 +18,12 @@ import (
 func lifeConfig(dir string) ipc.WriterConfig {
 	return ipc.WriterConfig{Dir: dir, Capacity: lifeBytes, Slots: 4, Grace: time.Minute}
 }
+
+// runnable is how many threads of a life may run Go code at a time: more than ever want
+// to. One that is seized just when it woke up keeps its right to run for good, and the
+// stepped thread must find another. It counts from when the writer has decided that it
+// does not spin, since one alone may run.
+const runnable = 8
 
 // partLive listens on ring x in directory DIR, waits until READERS readers are
 // attached, is ready, and writes UNITS units, with marks. Then it ends like a process
@@ -43,6 +50,7 @@ func partLive(args []string) error {
 	for attached(w) < readers {
 		time.Sleep(time.Millisecond)
 	}
+	runtime.GOMAXPROCS(runnable)
 	if err := ready(m, number); err != nil {
 		return err
 	}

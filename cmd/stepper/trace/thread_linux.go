@@ -114,27 +114,46 @@ func threads(pid int) ([]int, error) {
 	return all, nil
 }
 
-// settled is how many looks in a row must find every thread asleep. The first
-// looks also give the runtime's monitor the time to take the right to run from a
-// thread that waits in a system call.
-const settled = 30
+// A process has settled when every thread was asleep at a number of looks in a row, over
+// a time in which the runtime's monitor takes the right to run from a thread that waits
+// in a system call. On a busy machine a look takes long, and a writer wakes up ten times
+// a second: more looks than these would hardly ever be in a row there.
+const (
+	settledTime  = 30 * time.Millisecond
+	settledLooks = 3
+	unsettled    = 3 * time.Minute // a process that never settles
+)
 
 // awaitSleep waits until every thread of pid sleeps in the kernel and goes on doing
 // so.
 func awaitSleep(pid int) error {
-	for quiet := 0; quiet < settled; time.Sleep(time.Millisecond) {
-		all, err := threads(pid)
-		if err != nil {
+	began, quiet := time.Now(), 0
+	for since := began; quiet < settledLooks || time.Since(since) < settledTime; time.Sleep(time.Millisecond) {
+		asleep, err := allAsleep(pid)
+		switch {
+		case err != nil:
 			return err
+		case time.Since(began) > unsettled:
+			return fmt.Errorf("the threads of process %d were never all asleep for %v in %v: is the machine overloaded?", pid, settledTime, unsettled)
+		case !asleep:
+			quiet = 0
+			continue
+		case quiet == 0:
+			since = time.Now()
 		}
 		quiet++
-		for _, id := range all {
-			if state(pid, id) != 'S' {
-				quiet = 0
-			}
-		}
 	}
 	return nil
+}
+
+func allAsleep(pid int) (bool, error) {
+	all, err := threads(pid)
+	for _, id := range all {
+		if state(pid, id) != 'S' {
+			return false, err
+		}
+	}
+	return true, err
 }
 
 // state is the letter of /proc/PID/task/TID/stat, 0 if the thread is gone.
