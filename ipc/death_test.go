@@ -211,29 +211,36 @@ func fill(ctx context.Context, w *Writer, killed *atomic.Bool) uint64 {
 func TestGateAfterDeath(t *testing.T) {
 	deaths := soak(t, "NDRING_DEATHS", 3)
 	for _, busy := range []int{0, 4} {
-		for _, capacity := range []uint64{1 << 20, 256 << 20} {
+		for _, size := range []struct {
+			name string
+			WriterConfig
+		}{
+			{"MiB=1", WriterConfig{Capacity: 1 << 20}},
+			{"MiB=256", WriterConfig{Capacity: 256 << 20}},
+			{"MiB=256,huge", WriterConfig{Capacity: 256 << 20, Memory: Memory{Huge: true}}},
+		} {
 			for _, wake := range []string{"park", "stream"} {
-				t.Run(fmt.Sprintf("busy=%d/MiB=%d/%s", busy, capacity>>20, wake), func(t *testing.T) {
-					if deaths < 10 && capacity > 1<<20 {
+				t.Run(fmt.Sprintf("busy=%d/%s/%s", busy, size.name, wake), func(t *testing.T) {
+					if deaths < 10 && size.Capacity > 1<<20 {
 						t.Skip("of large rings in the long form only: set NDRING_DEATHS")
 					}
-					manyDeaths(t, deaths, busy, capacity, wake)
+					manyDeaths(t, deaths, busy, size.WriterConfig, wake)
 				})
 			}
 		}
 	}
 }
 
-func manyDeaths(t *testing.T, deaths, busy int, capacity uint64, wake string) {
-	dir := testDir(t)
-	w := listen(t, "x", WriterConfig{Dir: dir, Capacity: capacity})
+func manyDeaths(t *testing.T, deaths, busy int, cfg WriterConfig, wake string) {
+	cfg.Dir = testDir(t)
+	w := listen(t, "x", cfg)
 	m := newMourner(t)
 	for range busy {
 		spawn(t, "busy").expect("busy")
 	}
 	all := make([]death, deaths)
 	for i := range all {
-		all[i] = oneDeath(t, w, m, "-dir", dir, "-wake", wake)
+		all[i] = oneDeath(t, w, m, "-dir", cfg.Dir, "-wake", wake, fmt.Sprint("-huge=", cfg.Memory.Huge))
 	}
 	say := func(what string, of func(death) time.Duration) {
 		slices.SortFunc(all, func(a, b death) int { return cmp.Compare(of(a), of(b)) })

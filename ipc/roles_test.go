@@ -62,6 +62,7 @@ type roleFlags struct {
 	wait      bool
 	from      string
 	zero      bool
+	huge      bool
 	plain     bool
 }
 
@@ -84,6 +85,7 @@ func parseRole(name string, args []string) (*roleFlags, error) {
 	f.BoolVar(&f.wait, "wait", false, "")
 	f.StringVar(&f.from, "from", "", "")
 	f.BoolVar(&f.zero, "zero", false, "")
+	f.BoolVar(&f.huge, "huge", false, "")
 	f.BoolVar(&f.plain, "plain", false, "")
 	f.BoolVar(&f.verbose, "v", false, "")
 	return f, f.Parse(args)
@@ -100,7 +102,7 @@ func (f *roleFlags) logger() *slog.Logger {
 func (f *roleFlags) dial() (*Reader, error) {
 	cfg := ReaderConfig{
 		Dir: f.dir, Name: f.reader, Keep: f.keep, EvictAfter: f.evict, RestartWait: f.restart,
-		Logger: f.logger(), Spin: f.spin,
+		Logger: f.logger(), Spin: f.spin, Memory: Memory{Huge: f.huge},
 	}
 	if f.wake == "stream" {
 		cfg.Wake = proto.WakeStream
