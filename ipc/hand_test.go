@@ -355,7 +355,7 @@ func (h *hand) drip([]string) (string, error) {
 			}
 			runtime.Gosched()
 		}
-		h.loiter()
+		h.loiter(100)
 		copy(c.Payload(), payload)
 		c.Commit()
 		h.written++
@@ -379,7 +379,7 @@ func (h *hand) sip([]string) (string, error) {
 			}
 			runtime.Gosched()
 		}
-		h.loiter()
+		h.loiter(600)
 		if err := h.r.Release(); err != nil {
 			return "", err
 		}
@@ -387,8 +387,8 @@ func (h *hand) sip([]string) (string, error) {
 }
 
 // loiter takes a random time, of the order of what it takes to go to sleep.
-func (h *hand) loiter() {
-	for range rand.IntN(100) {
+func (h *hand) loiter(most int) {
+	for range rand.IntN(most) {
 		h.idle.Add(1)
 	}
 }

@@ -116,14 +116,22 @@ func TestCommitAgainstSleep(t *testing.T) {
 		}
 		defer r.Close()
 		write.say("drip")
+		late, all := 0, 0
 		for n := range rounds(t) {
 			expectStamped(t, r, n, 1000)
+			if all++; r.session.parker.overslept() {
+				late++
+				r.session.parker.timeout = false // told once
+			}
 			if err := r.Release(); err != nil {
 				t.Fatal(err)
 			}
 			if rescues := r.Rescues(); rescues > 1 { // one may be a machine that stood still
 				t.Fatalf("without membarrier %v: %d sleeps were ended by the safety interval up to frame %d", plain, rescues, n)
 			}
+		}
+		if late > 3 && late > all/10 { // rung or not
+			t.Errorf("without membarrier %v: %d of %d frames came by the safety interval", plain, late, all)
 		}
 		write.say("stop")
 		write.done("drip")
