@@ -21,7 +21,7 @@ func greeted(t *testing.T, dir string, h proto.Hello) (*socket, proto.Welcome, [
 	t.Cleanup(s.close)
 	sendHello(t, s, h)
 	var buf packetBuffer
-	if !readable(s.fd, 10*safetyInterval) {
+	if !readable(s.fd, handTime) {
 		t.Fatal("no answer to a hello")
 	}
 	n, fds, err := s.receiveRights(buf[:])
