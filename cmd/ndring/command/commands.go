@@ -24,6 +24,7 @@ func commands() []*cli.Command {
 		completeCommand(),
 	}
 	for _, c := range all {
+		c.HideHelpCommand = true // or rings could not be named help and h
 		c.OnUsageError = func(ctx *cli.Context, err error, _ bool) error {
 			return usagef("%w; see 'ndring help %s'", err, ctx.Command.Name)
 		}
