@@ -11,17 +11,17 @@ type tally struct {
 
 // Stats is how far a bridge got.
 type Stats struct {
-	Clients     uint64 // connected now
-	Accepted    uint64
-	TurnedAway  uint64 // clients beyond MaxClients
-	Refused     uint64 // clients that broke the protocol
-	Chunks      uint64
-	ChunkBytes  uint64 // payload
-	Results     uint64 // PRIMARY and DELTA
-	ResultBytes uint64 // payload
-	Direct      uint64 // chunks and results that went between socket and ring without a copy
-	Moved       uint64 // of those begun that way, the ones that were copied because the client was slow
-	Stray       uint64 // results of streams that are not, or no longer, served here
+	Clients     uint64 `json:"clients"` // connected now
+	Accepted    uint64 `json:"accepted"`
+	TurnedAway  uint64 `json:"turned_away"` // clients beyond MaxClients
+	Refused     uint64 `json:"refused"`     // clients that broke the protocol
+	Chunks      uint64 `json:"chunks"`
+	ChunkBytes  uint64 `json:"chunk_bytes"`  // payload
+	Results     uint64 `json:"results"`      // PRIMARY and DELTA
+	ResultBytes uint64 `json:"result_bytes"` // payload
+	Direct      uint64 `json:"direct"`       // chunks and results that went between socket and ring without a copy
+	Moved       uint64 `json:"moved"`        // of those begun that way, the ones that were copied because the client was slow
+	Stray       uint64 `json:"stray"`        // results of streams that are not, or no longer, served here
 }
 
 // Stats returns the figures so far. They were true one after the other, not
