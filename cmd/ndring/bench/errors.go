@@ -7,6 +7,9 @@ var (
 	// wrapped with the reason; a run goes on without it.
 	ErrSkipped = errors.New("figure skipped")
 
+	// ErrNoFigure is returned by a Suite whose Only matches nothing.
+	ErrNoFigure = errors.New("no figure of that name")
+
 	// ErrRole is returned when a process is asked to play a part it does not
 	// know: coordinator and side are different builds.
 	ErrRole = errors.New("unknown role")

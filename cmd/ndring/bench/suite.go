@@ -28,8 +28,11 @@ type Suite struct {
 
 // Run measures everything over host and returns the report.
 func (s Suite) Run(ctx context.Context, host *Host) (Report, error) {
-	host.sweep()
 	figures := s.chosen(s.Figures())
+	if len(figures) == 0 {
+		return Report{}, ErrNoFigure
+	}
+	host.sweep()
 	plan := Plan{Figures: figures, Rounds: s.Rounds, Progress: s.Progress}
 	machine := host.Machine()
 	machine.Load[0] = loadAverage()

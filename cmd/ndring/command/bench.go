@@ -1,6 +1,7 @@
 package command
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 
@@ -15,7 +16,7 @@ func benchCommand() *cli.Command {
 	return &cli.Command{
 		Name: "bench", Usage: "measure ndring and this machine's limits in one run, in processes of their own", Action: runBench,
 		Flags: []cli.Flag{
-			&cli.IntFlag{Name: "rounds", Usage: "rounds, all figures once in each (default: 5, with --quick 1)"},
+			&cli.IntFlag{Name: "rounds", Usage: "rounds, all figures once in each", DefaultText: "5, with --quick 1"},
 			&cli.StringFlag{Name: "only", Usage: "measure what matches this regular expression, and what it is set against"},
 			&cli.BoolFlag{Name: "quick", Usage: "a look in half a minute, too short for a table"},
 			&cli.StringFlag{Name: "update", Usage: "write the table into this Markdown `FILE`, between its markers"},
@@ -47,6 +48,9 @@ func runBench(c *cli.Context) error {
 		defer fmt.Fprint(c.App.ErrWriter, "\r\x1b[K")
 	}
 	report, err := suite.Run(c.Context, host)
+	if errors.Is(err, bench.ErrNoFigure) {
+		return usagef("--only %q: %w; 'ndring bench --quick' names them all", suite.Only, err)
+	}
 	if err != nil {
 		return err
 	}

@@ -39,6 +39,10 @@ func runBridge(c *cli.Context) error {
 		return stopped(c, err)
 	}
 	listener, err := net.Listen("tcp", c.String("listen"))
+	var address *net.AddrError
+	if errors.As(err, &address) {
+		return usagef("--listen %s: %w", c.String("listen"), address)
+	}
 	if err != nil {
 		return fmt.Errorf("%w; stop what uses the address, or choose another with --listen", err)
 	}

@@ -18,6 +18,9 @@ func demoCommand() *cli.Command {
 }
 
 func demo(c *cli.Context) error {
+	if c.NArg() > 0 {
+		return usagef("demo: unexpected %q; it names its rings itself", c.Args().First())
+	}
 	o := tour.Options{Frames: c.Int("count"), Chunks: c.Int("chunks"), Out: c.App.Writer}
 	if o.Frames < 1 || o.Chunks < 1 {
 		return usagef("--count and --chunks take numbers from 1 up")

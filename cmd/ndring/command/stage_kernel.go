@@ -31,6 +31,9 @@ func step(c *cli.Context) (provenance.Step, kernel.Kernel, error) {
 	if s.Kernel == "" {
 		return s, nil, usagef("--kernel is missing; see 'ndring stage --list'")
 	}
+	if s.Kernel != "affine" && (c.IsSet("scale") || c.IsSet("offset")) {
+		return s, nil, usagef("--scale and --offset are of kernel affine, not of %s; leave them out", s.Kernel)
+	}
 	if c.IsSet("scale") && s.Scale == 0 {
 		return s, nil, usagef("--scale 0 would make every result the offset; give another factor")
 	}

@@ -26,6 +26,9 @@ type about struct {
 }
 
 func version(c *cli.Context) error {
+	if c.NArg() > 0 {
+		return usagef("version: unexpected %q", c.Args().First())
+	}
 	a := about{
 		Version: "unknown", Layout: fmt.Sprintf("%d.%d", proto.VersionMajor, proto.VersionMinor),
 		Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
@@ -44,6 +47,6 @@ func version(c *cli.Context) error {
 	if c.Bool("json") {
 		return printJSON(c, a)
 	}
-	fmt.Fprintf(c.App.Writer, "ndring %s, layout and protocol %s, %s %s\n", a.Version, a.Layout, a.Go, a.Platform)
-	return nil
+	_, err := fmt.Fprintf(c.App.Writer, "ndring %s, layout and protocol %s, %s %s\n", a.Version, a.Layout, a.Go, a.Platform)
+	return err
 }
