@@ -31,6 +31,8 @@
 //
 //	line_rtt          one word each way, both sides spinning: no hand-over
 //	                  that spins can have a shorter round trip
+//	slot_rtt          one frame each way through rings of bare slots: a line that
+//	                  moves on, and the next one zeroed before it
 //	seqpacket_rtt     one message each way by blocking system calls, both
 //	                  sides sleeping, on one CPU and on two
 //	slot_ring_rate    frames of one cache line through a ring that is nothing

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -164,6 +165,9 @@ func TestUpdateFile(t *testing.T) {
 		}
 	}
 	write("before\n" + tableBegin + "old\n" + tableEnd + "after\n")
+	if err := CheckFile(name); err != nil {
+		t.Fatal(err)
+	}
 	if err := sampleReport().UpdateFile(name); err != nil {
 		t.Fatal(err)
 	}
@@ -174,6 +178,12 @@ func TestUpdateFile(t *testing.T) {
 	write("no table here\n")
 	if err := sampleReport().UpdateFile(name); err == nil {
 		t.Error("a file without markers is accepted")
+	}
+	if err := CheckFile(name); err == nil {
+		t.Error("a file without markers passes the check")
+	}
+	if err := CheckFile(name + "x"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the check of no file says %v", err)
 	}
 }
 

@@ -15,14 +15,9 @@ const (
 // UpdateFile writes the report as text between the two marker lines of a
 // Markdown file and leaves the rest as it is.
 func (r Report) UpdateFile(name string) error {
-	old, err := os.ReadFile(name)
+	before, after, err := aroundTable(name)
 	if err != nil {
-		return fmt.Errorf("update the table: %w", err)
-	}
-	before, rest, began := bytes.Cut(old, []byte(tableBegin))
-	_, after, ended := bytes.Cut(rest, []byte(tableEnd))
-	if !began || !ended {
-		return fmt.Errorf("update the table of %q: it needs the lines %q and %q", name, tableBegin, tableEnd)
+		return err
 	}
 	var text bytes.Buffer
 	text.Write(before)
@@ -36,4 +31,32 @@ func (r Report) UpdateFile(name string) error {
 		return fmt.Errorf("update the table: %w", err)
 	}
 	return nil
+}
+
+// CheckFile tells whether UpdateFile can read the file, write it and find its place
+// in it.
+func CheckFile(name string) error {
+	if _, _, err := aroundTable(name); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		return fmt.Errorf("update the table: %w", err)
+	}
+	return f.Close()
+}
+
+// aroundTable is what stands before the first marker line of a file and behind the
+// second.
+func aroundTable(name string) (before, after []byte, err error) {
+	old, err := os.ReadFile(name)
+	if err != nil {
+		return nil, nil, fmt.Errorf("update the table: %w", err)
+	}
+	before, rest, began := bytes.Cut(old, []byte(tableBegin))
+	_, after, ended := bytes.Cut(rest, []byte(tableEnd))
+	if !began || !ended {
+		return nil, nil, fmt.Errorf("update the table of %q: it needs the lines %q and %q", name, tableBegin, tableEnd)
+	}
+	return before, after, nil
 }

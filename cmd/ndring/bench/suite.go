@@ -19,7 +19,7 @@ type Suite struct {
 
 	Rounds int // at least 1
 
-	// Only leaves out figures none of whose names match; nil keeps all.
+	// Only leaves out figures whose names do not match; nil keeps all.
 	Only *regexp.Regexp
 
 	// Progress, if set, is called before each measurement; rounds count from 0.

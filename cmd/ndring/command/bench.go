@@ -17,9 +17,9 @@ func benchCommand() *cli.Command {
 		Name: "bench", Usage: "measure ndring and this machine's limits in one run, in processes of their own", Action: runBench,
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "rounds", Usage: "rounds, all figures once in each", DefaultText: "5, with --quick 1"},
-			&cli.StringFlag{Name: "only", Usage: "measure what matches this regular expression, and what it is set against"},
+			&cli.StringFlag{Name: "only", Usage: "measure only what matches this regular expression"},
 			&cli.BoolFlag{Name: "quick", Usage: "a look in half a minute, too short for a table"},
-			&cli.StringFlag{Name: "update", Usage: "write the table into this Markdown `FILE`, between its markers"},
+			&cli.StringFlag{Name: "update", Usage: "write the whole table into this Markdown `FILE`, between its markers"},
 			jsonFlag(),
 		},
 	}
@@ -36,6 +36,12 @@ func runBench(c *cli.Context) error {
 	suite, err := benchSuite(c)
 	if err != nil {
 		return err
+	}
+	file := c.String("update")
+	if file != "" { // measuring takes minutes
+		if err := bench.CheckFile(file); err != nil {
+			return err
+		}
 	}
 	host, err := bench.NewHost(benchSide)
 	if err != nil {
@@ -54,7 +60,7 @@ func runBench(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if file := c.String("update"); file != "" {
+	if file != "" {
 		if err := report.UpdateFile(file); err != nil {
 			return err
 		}
@@ -86,6 +92,9 @@ func benchSuite(c *cli.Context) (bench.Suite, error) {
 			return s, usagef("--only: %w", err)
 		}
 		s.Only = only
+	}
+	if c.String("update") != "" && (s.Quick || s.Only != nil) {
+		return s, usagef("--update with --quick or --only; give it alone: the table holds everything, measured in full")
 	}
 	return s, nil
 }
