@@ -67,7 +67,7 @@ func regions(rings ...any) []ring.Region {
 }
 
 func (in *input) answerAll(ctx context.Context) error {
-	in.locksClaim = in.stage.fed > 1
+	in.locksClaim = len(in.stage.fed) > 1
 	for {
 		f, err := in.src.Next(ctx)
 		if err == io.EOF {

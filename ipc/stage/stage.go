@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"github.com/ndring/ndring/kernel"
@@ -53,8 +54,8 @@ type Stage struct {
 	out    Sink
 	mu     sync.Mutex // one claim at a time; not locked for a single input
 	ahead  bool       // guarded by mu: a stream's state is that of a result not committed
-	inputs []*input   // those with a source first
-	fed    int        // inputs with a source
+	fed    []*input   // the inputs, as New got them
+	inputs []*input   // these first, then rings read in an earlier life
 	ledger *ledger    // nil without a journal
 }
 
@@ -88,7 +89,7 @@ func New(out Sink, cfg Config, in ...Source) (*Stage, error) {
 		names[id.RingID] = id.Name
 		s.inputs = append(s.inputs, newInput(s, src))
 	}
-	s.fed = len(in)
+	s.fed = slices.Clone(s.inputs)
 	return s, nil
 }
 
@@ -103,14 +104,14 @@ func (s *Stage) Run(ctx context.Context) error {
 	if err := s.endAbandoned(ctx); err != nil {
 		return err
 	}
-	if s.fed == 1 {
-		return s.inputs[0].run(ctx)
+	if len(s.fed) == 1 {
+		return s.fed[0].run(ctx)
 	}
 	all, cancel := context.WithCancel(ctx)
 	defer cancel()
-	errs := make([]error, s.fed)
+	errs := make([]error, len(s.fed))
 	var wg sync.WaitGroup
-	for i, in := range s.inputs[:s.fed] {
+	for i, in := range s.fed {
 		wg.Go(func() {
 			if errs[i] = in.run(all); errs[i] != nil {
 				cancel()
@@ -152,8 +153,8 @@ type Stats struct {
 // Stats returns the figures of each input in the order given to New. The figures
 // of one input were true one after the other, not together.
 func (s *Stage) Stats() []Stats {
-	out := make([]Stats, s.fed)
-	for i, in := range s.inputs[:s.fed] {
+	out := make([]Stats, len(s.fed))
+	for i, in := range s.fed {
 		c := &in.count
 		out[i] = Stats{
 			Ring: in.name, Frames: c.frames.Load(), Deltas: c.deltas.Load(),

@@ -73,6 +73,33 @@ func roles(rs []result) string {
 	return b.String()
 }
 
+// Check that the figures can be asked for all the while, from the beginning of Run on;
+// the race detector looks.
+func TestStatsWhileRunning(t *testing.T) {
+	in, out := newRing(t, "in", 1<<20), newRing(t, "out", 1<<20)
+	src := in.attach(t)
+	out.attach(t)
+	in.w.Finish()
+	s := newStage(t, out.w, stage.Config{}, src)
+	asked, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := range 1000 {
+			if got := s.Stats(); len(got) != 1 {
+				t.Errorf("figures of %d inputs, want 1", len(got))
+			}
+			if i == 0 {
+				close(asked)
+			}
+		}
+	}()
+	<-asked
+	if err := s.Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	<-done
+}
+
 // Check that every frame is answered by PRIMARY, from the second on with DELTA in
 // the same group, and that values, stream, sequence, source and time are right.
 func TestPrimaryAndDelta(t *testing.T) {

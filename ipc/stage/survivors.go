@@ -60,8 +60,8 @@ func (s *Stage) bereave(id uint64, name string) *input {
 
 // abandon forgets the rings that are no input any more and have no streams left.
 func (s *Stage) abandon() {
-	kept := s.inputs[:s.fed]
-	for _, in := range s.inputs[s.fed:] {
+	kept := s.inputs[:len(s.fed)]
+	for _, in := range s.inputs[len(s.fed):] {
 		if len(in.streams.byID) > 0 {
 			s.cfg.Logger.Warn("streams ended: their ring is no input any more", "ring", in.name, "streams", len(in.streams.byID))
 			kept = append(kept, in)
@@ -72,11 +72,11 @@ func (s *Stage) abandon() {
 
 // endAbandoned ends the streams of rings that are no input any more.
 func (s *Stage) endAbandoned(ctx context.Context) error {
-	for _, in := range s.inputs[s.fed:] {
+	for _, in := range s.inputs[len(s.fed):] {
 		if err := in.endAll(ctx, func(*stream) bool { return true }); err != nil {
 			return err
 		}
 	}
-	s.inputs = s.inputs[:s.fed]
+	s.inputs = s.inputs[:len(s.fed)]
 	return nil
 }
