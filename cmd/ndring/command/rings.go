@@ -42,6 +42,9 @@ func checkPart(part string) error {
 	if !isPattern(part) {
 		return checkNames(part)
 	}
+	if strings.Contains(part, "/") {
+		return usagef("pattern %q holds '/', no ring's name does; NDRING_DIR names the directory", part)
+	}
 	if _, err := path.Match(part, ""); err != nil {
 		return usagef("pattern %q: %w; use *, ? and [a-z]", part, err)
 	}
