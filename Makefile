@@ -155,8 +155,9 @@ soak-ring: need-go ## LOSSY frames past an observer, PARKS wake-ups, EVICTIONS, 
 	  -run '^(TestStopEvictResume|TestSleepersOfTwoProcesses)$$' ./ipc
 
 .PHONY: mutants
-mutants: need-go ## take each fence, check, bound and swap out of ring: a test must fail
-	NDRING_MUTANTS=1 $(GO) test -count 1 -timeout 0 -v -run '^TestMutants' ./ring
+mutants: need-go ## take each fence, check, bound and swap out, break each promise: a test must fail
+	NDRING_MUTANTS=1 $(GO) test -p 1 -count 1 -timeout 0 -v -run '^Test(Mutants|BrokenPromises)' \
+	  ./ring ./ipc ./cmd/stepper ./cmd/torture
 
 .PHONY: nightly-fuzz
 nightly-fuzz: need-go ## every fuzz target, NIGHTLY each; says how many executions

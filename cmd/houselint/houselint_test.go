@@ -94,6 +94,12 @@ func TestLayering(t *testing.T) {
 		granted("ipc/stage/a.go", "stage", "kernel"),
 		granted("ipc/bridge/tls/a.go", "tls", "ipc/bridge"),
 		granted("cmd/ndring/a.go", "main", "ipc/bridge"),
+		granted("ring/a_test.go", "ring_test", "ring/mutation"),
+		granted("ipc/a_test.go", "ipc", "ring/mutation"),
+		granted("cmd/x/a_test.go", "main", "ring/mutation"),
+		denied("ring/a.go", "ring", "ring/mutation"),
+		denied("cmd/x/a.go", "main", "ring/mutation"),
+		denied("ring/mutation/a_test.go", "mutation", "ring"),
 		{"behind a tag", one("ring/a.go", "//go:build never\n\n"+importing("ring", "ipc")), []string{"ring/a.go:5: layering"}},
 		{"module root", one("ring/a.go", "package ring\n\nimport _ \"example.org/m\"\n"), []string{"ring/a.go:3: layering"}},
 	})

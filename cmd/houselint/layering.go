@@ -14,6 +14,7 @@ type layer struct {
 	below    []string // layers it may import besides itself
 	outside  []string // modules and packages from elsewhere; a module grants all its packages
 	withheld []string // standard packages it must do without
+	tests    bool     // that serves tests: those of every layer may import it, and nothing else
 }
 
 // layers is the house as docs/architecture describes it, lowest first. cmd may
@@ -24,6 +25,7 @@ func layers() []layer {
 	return []layer{
 		{dir: "proto", withheld: kernelless},
 		{dir: "ring", below: []string{"proto"}, withheld: kernelless},
+		{dir: "ring/mutation", outside: []string{sys}, tests: true},
 		{dir: "kernel", below: []string{"proto"}, outside: []string{"golang.org/x/sys/cpu"}, withheld: kernelless},
 		{dir: "ipc", below: []string{"proto", "ring"}, outside: []string{sys, mapping}},
 		{dir: "ipc/stage", below: []string{"proto", "ring", "kernel", "ipc"}, outside: []string{sys}},
@@ -45,16 +47,27 @@ func layerOf(p string) (layer, bool) {
 
 // checkLayering looks at imports inside the module, of tests too. Only an external
 // test package may look at neighbours, as a program that puts both together would:
-// nothing can import it. It stays below cmd.
+// nothing can import it. It stays below cmd. What serves tests is kept out of programs,
+// too.
 func checkLayering(t *tree) []finding {
 	var found []finding
 	t.imports(anyFile, func(spec importSpec) {
-		from, ok := layerOf(spec.file.dir())
-		if !ok || !within(spec.path, t.module) {
+		if !within(spec.path, t.module) {
 			return
 		}
 		target := strings.TrimPrefix(strings.TrimPrefix(spec.path, t.module), "/")
+		from, layered := layerOf(spec.file.dir())
 		to, ok := layerOf(target)
+		if to.tests && from.dir != to.dir {
+			if !spec.file.isTest() {
+				found = append(found, finding{file: spec.file.path, line: spec.line, text: fmt.Sprintf(
+					"imports %s, which serves tests only; do it in a file named *_test.go", target)})
+			}
+			return
+		}
+		if !layered {
+			return
+		}
 		if ok && (to.dir == from.dir || slices.Contains(from.below, to.dir) || spec.file.isExternalTest()) {
 			return
 		}

@@ -31,7 +31,7 @@ func stepAll(args []string) error {
 	seed := flags.Uint64("seed", uint64(time.Now().UnixNano()), "of the draw")
 	verbose := flags.Bool("v", false, "say which script is stepped")
 	flags.Parse(args)
-	dir, err := os.MkdirTemp("/dev/shm", "ndring-stepper-")
+	dir, err := os.MkdirTemp("/dev/shm", fmt.Sprintf("ndring-stepper-%d-", os.Getpid()))
 	if err != nil {
 		return err
 	}

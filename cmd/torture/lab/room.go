@@ -46,7 +46,7 @@ const (
 )
 
 func (l *Lab) newRoom(name string) (*room, error) {
-	dir, err := os.MkdirTemp("/dev/shm", "ndring-torture-")
+	dir, err := os.MkdirTemp("/dev/shm", fmt.Sprintf("ndring-torture-%d-", os.Getpid()))
 	if err != nil {
 		return nil, fmt.Errorf("room %s: %w", name, err)
 	}
