@@ -18,7 +18,7 @@ func benchCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "rounds", Usage: "rounds, all figures once in each", DefaultText: "5, with --quick 1"},
 			&cli.StringFlag{Name: "only", Usage: "measure only what matches this regular expression"},
-			&cli.BoolFlag{Name: "quick", Usage: "a look in half a minute, too short for a table"},
+			&cli.BoolFlag{Name: "quick", Usage: "a look in a few seconds, too short for a table"},
 			&cli.StringFlag{Name: "update", Usage: "write the whole table into this Markdown `FILE`, between its markers"},
 			jsonFlag(),
 		},
