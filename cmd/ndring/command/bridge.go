@@ -11,6 +11,7 @@ import (
 	"github.com/ndring/ndring/cmd/ndring/quantity"
 	"github.com/ndring/ndring/ipc"
 	"github.com/ndring/ndring/ipc/bridge"
+	"github.com/ndring/ndring/kernel"
 	"github.com/ndring/ndring/proto"
 	"github.com/urfave/cli/v2"
 )
@@ -75,18 +76,38 @@ func bridgeConfig(c *cli.Context) (bridge.Config, error) {
 		return cfg, usagef("bridge: give --to and --from, or --kernel")
 	case kernel == "" && c.String("to") == c.String("from"):
 		return cfg, usagef("ring %s is both --to and --from; a stage has to stand between two", c.String("to"))
-	case kernel != "":
-		st, k, err := step(c)
-		if err != nil {
+	case kernel == "":
+		if err := without(c, "--kernel", "fx", "fy", "scale", "offset", "no-delta"); err != nil {
 			return cfg, err
 		}
-		if st.NoDelta {
-			return cfg, usagef("--no-delta: clients of the bridge expect DELTA; leave it out")
-		}
-		cfg.Kernel = k
-		return cfg, nil
+	default:
+		var err error
+		cfg.Kernel, err = bridgeKernel(c)
+		return cfg, err
 	}
 	return cfg, checkNames(c.String("to"), c.String("from"))
+}
+
+// bridgeKernel is the kernel of a bridge without rings.
+func bridgeKernel(c *cli.Context) (kernel.Kernel, error) {
+	if err := without(c, "--to and --from", "capacity", "free-run", "policy", "reader-slots", "recreate", "spin"); err != nil {
+		return nil, err
+	}
+	st, k, err := step(c)
+	if err == nil && st.NoDelta {
+		err = usagef("--no-delta: clients of the bridge expect DELTA; leave it out")
+	}
+	return k, err
+}
+
+// without refuses flags that mean something together with needs only.
+func without(c *cli.Context, needs string, flags ...string) error {
+	for _, name := range flags {
+		if c.IsSet(name) {
+			return usagef("--%s has an effect with %s only; leave it out", name, needs)
+		}
+	}
+	return nil
 }
 
 // bridgeBounds sets what one client may take of the bridge.
