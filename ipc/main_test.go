@@ -4,6 +4,7 @@ package ipc
 
 import (
 	"bufio"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"runtime/pprof"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -170,6 +172,25 @@ func (p *process) wait() {
 	if err := p.cmd.Wait(); err != nil {
 		p.t.Fatalf("%v: %v; stderr: %s", p.cmd.Args[1:], err, p.errs.String())
 	}
+}
+
+// suspend stops the process and waits until all its threads stand still.
+func (p *process) suspend() {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		p.t.Fatal(err)
+	}
+	until(p.t, "the process stands still", func() bool {
+		states, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.cmd.Process.Pid))
+		for _, path := range states {
+			stat, readErr := os.ReadFile(path)
+			_, state, _ := strings.Cut(string(stat), ") ")
+			if err = errors.Join(err, readErr); !strings.HasPrefix(state, "T") {
+				return false
+			}
+		}
+		return err == nil && len(states) > 0
+	})
 }
 
 // kill ends the process with SIGKILL, if it still runs, and waits for its end.

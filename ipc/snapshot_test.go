@@ -36,6 +36,8 @@ func TestSnapshot(t *testing.T) {
 	read := spawn(t, "read", "-dir", dir, "-name", "viewer", "-stop-after", "40")
 	write.expect("written")
 	read.expect("stopped")
+	read.suspend()
+	write.suspend() // or it dates its tail meanwhile
 	for _, alive := range []bool{true, false} {
 		before := contents(t, dir)
 		s, err := OpenSnapshot(dir, "x")
