@@ -68,10 +68,12 @@ clean: ## remove what the build made
 test: need-go ## every test; prints what was skipped and why
 	@$(GO) test -json -timeout $(TIMEOUT) $(TESTFLAGS) $(packages) | $(summary)
 
+# Left out: tests in which files are cut under running readers and writers. The race
+# detector does atomic operations in code of its own, which no fault may interrupt.
 .PHONY: race
 race: need-go ## every test of shared memory in one process under the race detector (needs gcc)
 	@if command -v "$$($(GO) env CC)" >/dev/null; then \
-	  CGO_ENABLED=1 $(GO) test -race -json -timeout $(TIMEOUT) $(TESTFLAGS) $(racepackages) | $(summary); \
+	  CGO_ENABLED=1 $(GO) test -race -skip '^(TestRingCutUnderBridge|TestDamageUnderTraffic)$$' -json -timeout $(TIMEOUT) $(TESTFLAGS) $(racepackages) | $(summary); \
 	else \
 	  echo "SKIP race: the race detector needs a C compiler: apt-get install gcc"; \
 	  test -z "$$NDRING_REQUIRE_ALL"; \

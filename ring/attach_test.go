@@ -295,6 +295,7 @@ func TestEviction(t *testing.T) {
 	if held.Valid() {
 		t.Fatal("an overwritten frame is valid")
 	}
+	wantErr(t, held.Check(), ring.ErrEvicted)
 	wantErr(t, victim.Release(), ring.ErrEvicted)
 	_, err := victim.Next(context.Background())
 	wantErr(t, err, ring.ErrEvicted)

@@ -101,19 +101,24 @@ func Values[T nd.Number](f *Frame) ([]T, error) {
 // Valid reports whether everything read of the frame so far was intact. It is of
 // use to readers that the writer does not wait for. Of a ring whose memory is lost,
 // or unmapped since, nothing is valid.
-func (f *Frame) Valid() (valid bool) {
+func (f *Frame) Valid() bool { return f.Check() == nil }
+
+// Check is Valid with the reason: ErrEvicted if the writer has given the frame's memory
+// to others, ErrSegmentLost if there is none any more.
+func (f *Frame) Check() (err error) {
 	done := false
 	defer func(before bool) {
 		if done {
 			debug.SetPanicOnFault(before)
 			return
 		}
-		_ = Lost(recover(), before, f.seg)
-		valid = false
+		err = Lost(recover(), before, f.seg)
 	}(debug.SetPanicOnFault(true))
-	valid = f.seg.intact(f.position)
+	if !f.seg.intact(f.position) {
+		err = fmt.Errorf("frame %d at position %d: %w", f.number, f.position, ErrEvicted)
+	}
 	done = true
-	return valid
+	return err
 }
 
 // inlineArray is the array of an inline frame: one dimension, C order.

@@ -163,9 +163,12 @@ func (in *input) result(ctx context.Context, f *ring.Frame, st *stream, sequence
 		g.Abort()
 		return err
 	}
-	if !f.Valid() {
+	if err := f.Check(); err != nil {
 		g.Abort()
-		return fmt.Errorf("frame %d of ring %q: %w", in.head.Number, in.name, ErrEvicted)
+		if errors.Is(err, ring.ErrEvicted) {
+			err = ErrEvicted
+		}
+		return fmt.Errorf("frame %d of ring %q: %w", in.head.Number, in.name, err)
 	}
 	g.Commit()
 	st.sequence, st.source, st.ended = sequence, f.Position(), false
