@@ -69,11 +69,12 @@ test: need-go ## every test; prints what was skipped and why
 	@$(GO) test -json -timeout $(TIMEOUT) $(TESTFLAGS) $(packages) | $(summary)
 
 # Left out: tests in which files are cut under running readers and writers. The race
-# detector does atomic operations in code of its own, which no fault may interrupt.
+# detector does atomic operations in code of its own, which no fault may interrupt. A
+# process under it waits a second before it ends unless told otherwise.
 .PHONY: race
 race: need-go ## every test of shared memory in one process under the race detector (needs gcc)
 	@if command -v "$$($(GO) env CC)" >/dev/null; then \
-	  CGO_ENABLED=1 $(GO) test -race -skip '^(TestRingCutUnderBridge|TestDamageUnderTraffic)$$' -json -timeout $(TIMEOUT) $(TESTFLAGS) $(racepackages) | $(summary); \
+	  CGO_ENABLED=1 GORACE=atexit_sleep_ms=50 $(GO) test -race -skip '^(TestRingCutUnderBridge|TestDamageUnderTraffic)$$' -json -timeout $(TIMEOUT) $(TESTFLAGS) $(racepackages) | $(summary); \
 	else \
 	  echo "SKIP race: the race detector needs a C compiler: apt-get install gcc"; \
 	  test -z "$$NDRING_REQUIRE_ALL"; \

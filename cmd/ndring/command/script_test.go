@@ -67,6 +67,7 @@ func TestScripts(t *testing.T) {
 			env.Defer(func() { os.RemoveAll(dir) })
 			env.Setenv("NDRING_DIR", dir)
 			env.Setenv("UID", strconv.Itoa(os.Getuid()))
+			env.Setenv("GORACE", os.Getenv("GORACE"))
 			return nil
 		},
 		Condition: condition,
