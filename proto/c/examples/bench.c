@@ -264,7 +264,7 @@ static double median(double *values, int n) {
 
 int main(int argc, char **argv) {
     uint64_t frames = argc > 1 ? strtoull(argv[1], NULL, 0) : 5000000;
-    int rounds = argc > 2 ? atoi(argv[2]) : 7, i, way;
+    int rounds = argc > 2 ? atoi(argv[2]) : 7, i, way, failed = 0;
     static const char *const names[] = {"bare ring", "one by one", "batches"};
     char dir[] = "/dev/shm/ndring-bench-XXXXXX";
     double took[3][64], ratio[3][64];
@@ -274,18 +274,19 @@ int main(int argc, char **argv) {
         return 2;
     }
     printf("a line, there and back: %.0f ns\n", line_ns());
-    for (i = 0; i < rounds; i++) {
-        for (way = 0; way < 3; way++) {
+    for (i = 0; i < rounds && !failed; i++) {
+        for (way = 0; way < 3 && !failed; way++) {
             pin(-1);
             took[way][i] = way == 0 ? bare(frames) : through(dir, frames, way == 2);
             ratio[way][i] = took[0][i] / took[way][i];
-            if (took[way][i] < 0) {
-                fprintf(stderr, "bench: a round failed\n");
-                return 1;
-            }
+            failed = took[way][i] < 0;
         }
     }
     (void)rmdir(dir);
+    if (failed) {
+        fprintf(stderr, "bench: a round failed\n");
+        return 1;
+    }
     printf("%-12s %10s %10s %8s %8s %8s\n", "", "ns/frame", "best", "ratio", "lowest", "highest");
     for (way = 0; way < 3; way++) {
         double ns = median(took[way], rounds), of = median(ratio[way], rounds);
