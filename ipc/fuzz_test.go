@@ -4,6 +4,7 @@ package ipc
 
 import (
 	"context"
+	"os"
 	"testing"
 	"time"
 
@@ -67,7 +68,11 @@ func (s *served) renew(t testing.TB) {
 // FuzzServer sends packets of any content to a writer's control socket: what came is
 // answered or hung up on, and an honest reader attaches and reads afterwards.
 func FuzzServer(f *testing.F) {
-	s := &served{dir: testDir(f)}
+	// Not in /dev/shm: a process that runs inputs may be killed at the end of its time.
+	s := &served{dir: f.TempDir()}
+	if err := os.Chmod(s.dir, 0o700); err != nil {
+		f.Fatal(err)
+	}
 	s.renew(f)
 	f.Cleanup(func() {
 		ended, cancel := context.WithCancel(context.Background())
