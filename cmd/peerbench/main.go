@@ -102,6 +102,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if o.markdown != "" {
+		if err := checkMarkdown(o.markdown); err != nil {
+			return err
+		}
+	}
 	host, err := bench.NewHost()
 	if err != nil {
 		return err

@@ -32,6 +32,18 @@ func (r report) updateMarkdown(path string) error {
 	return nil
 }
 
+// checkMarkdown says whether updateMarkdown can do it, before anything is measured.
+func checkMarkdown(path string) error {
+	document, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("read the document for the tables: %w", err)
+	}
+	if _, err := spliceTables(document, ""); err != nil {
+		return fmt.Errorf("update %q: %w", path, err)
+	}
+	return nil
+}
+
 // spliceTables is document with tables between its two lines; without both of
 // them, in this order, it returns errNoPlace.
 func spliceTables(document []byte, tables string) ([]byte, error) {

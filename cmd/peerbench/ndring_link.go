@@ -26,6 +26,14 @@ func connectSpinning(e end) (link, error) { return connectRings(e, ipc.DefaultSp
 func connectParking(e end) (link, error) { return connectRings(e, -1) }
 
 func connectRings(e end, spin time.Duration) (link, error) {
+	r, err := joinRings(e, spin)
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func joinRings(e end, spin time.Duration) (*rings, error) {
 	own, other := "forth", "back"
 	if !e.isCaller() {
 		own, other = other, own

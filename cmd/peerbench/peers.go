@@ -24,8 +24,9 @@ type peer struct {
 }
 
 const (
-	ownName    = "ndring"      // what the others are held against
-	parkedName = "ndring_park" // the same without spinning
+	ownName    = "ndring"         // what the others are held against
+	parkedName = "ndring_park"    // the same without spinning
+	batchName  = "ndring_batched" // the same with frames collected
 )
 
 // peers lists what is compared, ndring first.
@@ -35,6 +36,8 @@ func peers() []peer {
 			does: "claimed in the ring, written and read in place; an idle side spins for 20 µs, then sleeps"},
 		{name: parkedName, threads: 2, connect: connectParking,
 			does: "the same; an idle side sleeps at once"},
+		{name: batchName, threads: 2, connect: connectCollecting, only: smallRate,
+			does: "as `ndring`, with 64 frames a claim and a commit, and as many as there are a lease: no frame arrives before its batch is full"},
 		{name: "pipe", threads: 1, connect: connectPipe,
 			does: "`os.Pipe`: one write of length and frame, copied into the kernel and out again"},
 		{name: "unix", threads: 1, connect: connectUnix,
@@ -53,6 +56,9 @@ func peers() []peer {
 			does: "written into a slice of shared memory, its place queued, read in place; credits every half window keep it from falling back to the socket"},
 	}
 }
+
+// isOwn reports whether the peer of this name is ndring itself.
+func isOwn(name string) bool { return name == ownName || name == parkedName || name == batchName }
 
 func findPeer(among []peer, name string) (peer, bool) {
 	i := slices.IndexFunc(among, func(p peer) bool { return p.name == name })

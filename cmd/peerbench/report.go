@@ -50,7 +50,7 @@ func (r report) ratio(own string, q quantity, other string) bench.Measurement {
 func (r report) ratios(own string) map[string]map[string]float64 {
 	all := map[string]map[string]float64{}
 	for _, p := range r.chosen {
-		if p.name == ownName || p.name == parkedName {
+		if isOwn(p.name) {
 			continue
 		}
 		of := map[string]float64{}
@@ -86,24 +86,26 @@ func least(ratios map[string]map[string]float64) map[string]closest {
 }
 
 // writeJSON writes one indented object. ratios hold the ring as it spins by
-// default, ratios_park the ring that never spins.
+// default, ratios_park the ring that never spins, ratios_batched the one whose frames
+// are collected.
 func (r report) writeJSON(w io.Writer) error {
 	ratios := r.ratios(ownName)
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
 	err := encoder.Encode(struct {
-		Machine    bench.Machine                 `json:"machine"`
-		Versions   map[string]string             `json:"versions"`
-		Rounds     int                           `json:"rounds"`
-		TimeMs     int64                         `json:"time_ms"`
-		Ratios     map[string]map[string]float64 `json:"ratios"`
-		RatiosPark map[string]map[string]float64 `json:"ratios_park"`
-		Least      map[string]closest            `json:"least"`
-		Figures    []bench.Measurement           `json:"figures"`
-		Skipped    []bench.Skip                  `json:"skipped"`
+		Machine     bench.Machine                 `json:"machine"`
+		Versions    map[string]string             `json:"versions"`
+		Rounds      int                           `json:"rounds"`
+		TimeMs      int64                         `json:"time_ms"`
+		Ratios      map[string]map[string]float64 `json:"ratios"`
+		RatiosPark  map[string]map[string]float64 `json:"ratios_park"`
+		RatiosBatch map[string]map[string]float64 `json:"ratios_batched"`
+		Least       map[string]closest            `json:"least"`
+		Figures     []bench.Measurement           `json:"figures"`
+		Skipped     []bench.Skip                  `json:"skipped"`
 	}{
-		r.machine, r.versions(), r.rounds, r.time.Milliseconds(), ratios, r.ratios(parkedName), least(ratios),
+		r.machine, r.versions(), r.rounds, r.time.Milliseconds(), ratios, r.ratios(parkedName), r.ratios(batchName), least(ratios),
 		append([]bench.Measurement{}, r.figures...), append([]bench.Skip{}, r.skipped...),
 	})
 	if err != nil {

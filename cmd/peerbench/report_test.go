@@ -17,7 +17,7 @@ import (
 // slower in both and one twenty times.
 func testReport() report {
 	r := report{rounds: 3, time: time.Second, chosen: []peer{
-		{name: ownName}, {name: parkedName}, {name: "near"}, {name: "far"}, {name: "absent", missing: "install it"}}}
+		{name: ownName}, {name: parkedName}, {name: batchName}, {name: "near"}, {name: "far"}, {name: "absent", missing: "install it"}}}
 	add := func(peer string, factor float64) {
 		times := []float64{1000 * factor, 2000 * factor, 500 * factor} // rounds of different speed
 		rates := []float64{100 / factor, 50 / factor, 200 / factor}
@@ -27,6 +27,7 @@ func testReport() report {
 	}
 	add(ownName, 1)
 	add(parkedName, 2)
+	add(batchName, 0.5)
 	add("near", 10)
 	add("far", 20)
 	r.skipped = []bench.Skip{{Figure: "absent", Reason: "install it"}}
@@ -41,27 +42,28 @@ func TestReportJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got struct {
-		Ratios     map[string]map[string]float64
-		RatiosPark map[string]map[string]float64 `json:"ratios_park"`
-		Least      map[string]closest
-		Figures    []struct{ Name string }
-		Skipped    []bench.Skip
+		Ratios      map[string]map[string]float64
+		RatiosPark  map[string]map[string]float64 `json:"ratios_park"`
+		RatiosBatch map[string]map[string]float64 `json:"ratios_batched"`
+		Least       map[string]closest
+		Figures     []struct{ Name string }
+		Skipped     []bench.Skip
 	}
 	if err := json.Unmarshal(b.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
 	for _, quantity := range []string{"rtt_64B_p50", smallRate} {
-		if got.Ratios["near"][quantity] != 10 || got.Ratios["far"][quantity] != 20 || got.RatiosPark["near"][quantity] != 5 {
-			t.Errorf("%s: ratios %v, parked %v", quantity, got.Ratios, got.RatiosPark)
+		if got.Ratios["near"][quantity] != 10 || got.Ratios["far"][quantity] != 20 || got.RatiosPark["near"][quantity] != 5 || got.RatiosBatch["near"][quantity] != 20 {
+			t.Errorf("%s: ratios %v, parked %v, batched %v", quantity, got.Ratios, got.RatiosPark, got.RatiosBatch)
 		}
 		if got.Least[quantity] != (closest{"near", 10}) {
 			t.Errorf("%s: the closest is %v", quantity, got.Least[quantity])
 		}
 	}
-	if _, own := got.Ratios[parkedName]; own || len(got.Ratios) != 2 {
+	if len(got.Ratios) != 2 {
 		t.Errorf("ratios against %v", got.Ratios)
 	}
-	if len(got.Figures) != 8 || len(got.Skipped) != 1 {
+	if len(got.Figures) != 10 || len(got.Skipped) != 1 {
 		t.Errorf("%d figures, %v left out", len(got.Figures), got.Skipped)
 	}
 }
@@ -76,7 +78,7 @@ func TestReportJSONWithoutFigures(t *testing.T) {
 	if err := json.Unmarshal(b.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
-	for _, key := range []string{"ratios", "ratios_park", "least", "figures", "skipped", "versions"} {
+	for _, key := range []string{"ratios", "ratios_park", "ratios_batched", "least", "figures", "skipped", "versions"} {
 		if v := string(got[key]); v != "[]" && v != "{}" {
 			t.Errorf("%s is %s", key, v)
 		}
@@ -90,7 +92,7 @@ func TestReportText(t *testing.T) {
 	if err := testReport().writeText(&b); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"1 µs", "20 µs", "10 ×", "(5 ×)", "left out: absent (install it)"} {
+	for _, want := range []string{"1 µs", "20 µs", "10 ×", "(5 ×; 20 ×)", "left out: absent (install it)"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, b.String())
 		}
@@ -124,6 +126,20 @@ func TestUpdateMarkdownTwice(t *testing.T) {
 	if !strings.HasPrefix(texts[0], "before\n") || !strings.HasSuffix(texts[0], "\nafter\n") ||
 		strings.Contains(texts[0], "old") || !strings.Contains(texts[0], "| near |") {
 		t.Errorf("the document is\n%s", texts[0])
+	}
+}
+
+// Check that a document without a place for the tables is refused before the run.
+func TestDocumentIsLookedAtFirst(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "peers.md")
+	if err := os.WriteFile(path, []byte(tablesBegin+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]error{path: errNoPlace, path + "x": os.ErrNotExist} {
+		var out bytes.Buffer
+		if err := run(t.Context(), []string{"-rounds", "1", "-markdown", path}, &out, &out); !errors.Is(err, want) || out.Len() > 0 {
+			t.Errorf("%v in place of %v, after %q", err, want, out.String())
+		}
 	}
 }
 

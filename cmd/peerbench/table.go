@@ -25,7 +25,7 @@ func (r report) tables() []table {
 		head = append(head, q.title)
 	}
 	figures := table{title: "Medians over the rounds; ± is half the distance between the quartiles", head: head}
-	ratios := table{title: "How many times better ndring is; in brackets ndring_park, which never spins", head: head}
+	ratios := table{title: "How many times better ndring is; in brackets ndring_park, which never spins, and behind a semicolon ndring_batched", head: head}
 	for _, p := range r.chosen {
 		if p.missing != "" {
 			continue
@@ -33,14 +33,23 @@ func (r report) tables() []table {
 		figure, ratio := []string{p.name}, []string{p.name}
 		for _, q := range quantities() {
 			figure = append(figure, cell(q, r.figure(p.name, q.name)))
-			ratio = append(ratio, times(r.ratio(ownName, q, p.name))+" ("+times(r.ratio(parkedName, q, p.name))+")")
+			ratio = append(ratio, r.timesBetter(q, p.name))
 		}
 		figures.rows = append(figures.rows, figure)
-		if p.name != ownName && p.name != parkedName {
+		if !isOwn(p.name) {
 			ratios.rows = append(ratios.rows, ratio)
 		}
 	}
 	return []table{figures, ratios}
+}
+
+// timesBetter are the ratios of all forms of ndring against the peer of this name.
+func (r report) timesBetter(q quantity, name string) string {
+	brackets := times(r.ratio(parkedName, q, name))
+	if m := r.ratio(batchName, q, name); len(m.Rounds) > 0 {
+		brackets += "; " + times(m)
+	}
+	return times(r.ratio(ownName, q, name)) + " (" + brackets + ")"
 }
 
 // cell is a median with its spread.
