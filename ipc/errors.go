@@ -11,8 +11,8 @@ import (
 )
 
 var (
-	// ErrNoRing is returned when nobody serves a ring of the name asked for and
-	// the caller does not want to wait for one.
+	// ErrNoRing is returned when nobody serves a ring of the name asked for, or who does
+	// hangs up before it answers, and the caller does not want to wait for another.
 	ErrNoRing = errors.New("no such ring")
 	// ErrWriterAlive is returned by Listen when another process writes the ring.
 	// A *HeldError in its chain names that process.

@@ -151,11 +151,11 @@ func (s *session) answer(ctx context.Context) (packet []byte, fds []int, err err
 		case err == nil:
 			return s.control.buf[:n], fds, nil
 		case errors.Is(err, io.EOF):
-			return nil, fds, fmt.Errorf("before it answered: %w", errHangup)
+			return nil, fds, fmt.Errorf("before it answered: %w: %w", errHangup, ErrNoRing)
 		case connectionReset(err) && resets == 0:
 			resets++
 		case connectionReset(err):
-			return nil, fds, fmt.Errorf("before it answered: %w", errHangup)
+			return nil, fds, fmt.Errorf("before it answered: %w: %w", errHangup, ErrNoRing)
 		case !errors.Is(err, errWouldBlock):
 			return nil, fds, err
 		default:
