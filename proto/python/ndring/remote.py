@@ -105,13 +105,22 @@ class Remote:
         self._sock = socket.create_connection((host, port), timeout)
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._chunks = Chunks()
-        self._closed = False
+        self._closed = self._cut = False
+        self._head: Optional[Tuple[int, int, int]] = None  # of the result whose payload is on its way
+        self._part, self._filled = bytearray(), 0  # of what is received
 
     def send(self, values: Any) -> None:
-        """Sends one chunk: an array, or whatever NumPy makes one of float64 of."""
-        if self._closed:
-            raise ClosedError("remote client is closed")
-        self._sock.sendall(self._chunks.encode(values))
+        """Sends one chunk: an array, or whatever NumPy makes one of float64 of. After an
+        error in the middle of a chunk, such as TimeoutError, no other can be sent."""
+        if self._closed or self._cut:
+            raise ClosedError("remote client is closed" if self._closed else "a chunk before was cut short")
+        chunk = self._chunks.encode(values)
+        try:
+            self._cut = True
+            self._sock.sendall(chunk)
+            self._cut = False
+        except socket.timeout:
+            raise TimeoutError("chunk was not taken in time") from None
 
     def finish(self) -> None:
         """Says that no chunk will follow. Results still arrive."""
@@ -119,28 +128,35 @@ class Remote:
 
     def recv(self) -> Result:
         """The result of the next chunk. Raises EOFError when the bridge ended the
-        connection, TimeoutError, or MessageError when it broke the protocol."""
+        connection, TimeoutError, after which recv may be called again, or MessageError
+        when it broke the protocol."""
         if self._closed:
             raise ClosedError("remote client is closed")
         while True:
-            time_ns, sequence, role = decode_result_head(self._exactly(L.SEED_RESULT_HEAD_BYTES))
+            if self._head is None:
+                self._head = decode_result_head(self._exactly(L.SEED_RESULT_HEAD_BYTES))
+            time_ns, sequence, role = self._head
             payload = self._exactly(self._chunks.result_bytes(sequence))
+            self._head = None
             result = self._chunks.take(time_ns, sequence, role, payload)
             if result is not None:
                 return result
 
     def _exactly(self, n: int) -> bytes:
-        b = bytearray(n)
-        view, got = memoryview(b), 0
-        while got < n:
+        """The next n bytes. What has come before a timeout is kept for the next call."""
+        if len(self._part) != n:
+            self._part, self._filled = bytearray(n), 0
+        view = memoryview(self._part)
+        while self._filled < n:
             try:
-                k = self._sock.recv_into(view[got:])
+                k = self._sock.recv_into(view[self._filled:])
             except socket.timeout:
                 raise TimeoutError("no result in time") from None
             if k == 0:
                 raise EOFError("the bridge ended the connection; %d chunks have no result" % self._chunks.due)
-            got += k
-        return bytes(b)
+            self._filled += k
+        self._filled = 0
+        return bytes(self._part)
 
     def call(self, values: Any) -> Result:
         """Sends one chunk and waits for its result."""
