@@ -11,6 +11,11 @@ is a lossy one that nobody waits for, and open_dead looks into a ring whose writ
 gone. A Producer is a whole writer. A Remote is a client of the TCP bridge.
 """
 
+try:
+    import numpy as _numpy  # noqa: F401
+except ModuleNotFoundError as e:
+    raise ImportError("ndring needs NumPy: apt-get install python3-numpy, or pip install numpy") from e
+
 from .consumer import Batches, Consumer
 from .errors import *  # noqa: F401,F403
 from .frame import Batch, Frame, Run

@@ -8,6 +8,7 @@ a gap when the writer is restarted.
 """
 
 import asyncio
+import operator
 import os
 import time
 from types import TracebackType
@@ -29,6 +30,7 @@ _STARTS = {"oldest": L.START_OLDEST, "latest": L.START_LATEST}
 BATCH_FRAMES = 4096
 
 
+_MOST_MS = (1 << 32) - 1  # of a hello's times, some 49 days
 _WAKES = {"stream": L.WAKE_STREAM, "park": L.WAKE_PARK}
 
 
@@ -41,11 +43,15 @@ def _hello(name: str, start: Union[str, int], keep: float, evict_after: Optional
         raise PlatformError("park mode needs atomic operations, which Python has through libatomic.so.1 only: "
                             "install libatomic1, or use stream mode")
     flags = L.HELLO_ASYMMETRIC | L.HELLO_BARRIER if wake == "park" and _order.register() else 0
-    position = 0 if isinstance(start, str) else start
+    position = 0 if isinstance(start, str) else operator.index(start)
+    if position >> 64:
+        raise ValueError("start %r; use 'oldest', 'latest' or a position" % start)
+    if keep < 0 or evict_after is not None and evict_after < 0:
+        raise ValueError("keep %r, evict_after %r; use seconds from 0 on" % (keep, evict_after))
     return Hello(
         start=_STARTS[start] if isinstance(start, str) else L.START_POSITION, position=position, pid=os.getpid(),
-        wake=_WAKES[wake], flags=flags, name=check_name(name) if name else "", keep_ms=int(keep * 1000 + 0.999),
-        evict_ms=0 if evict_after is None else max(1, int(evict_after * 1000)))
+        wake=_WAKES[wake], flags=flags, name=check_name(name) if name else "", keep_ms=int(min(keep * 1000 + 0.999, _MOST_MS)),
+        evict_ms=0 if evict_after is None else max(1, int(min(evict_after * 1000, _MOST_MS))))
 
 
 class Consumer(Batching):

@@ -127,7 +127,7 @@ def strided_bytes(item: int, shape: Sequence[int], strides: Sequence[int]) -> in
         if n < 0:
             raise ShapeError("extent %d" % n)
         if stride < 0 or stride % item:
-            raise ShapeError("stride %d of dimension %d is not a multiple of the %d-byte element" % (stride, i, item))
+            raise ShapeError("stride %d of dimension %d is negative or not a multiple of the %d-byte element" % (stride, i, item))
         if n == 0:
             empty = True
             continue

@@ -16,7 +16,9 @@ _NAME_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01
 
 def check_name(name: str) -> str:
     """Returns a usable ring or reader name, or raises InvalidNameError."""
-    raw = name.encode("utf-8", "surrogateescape")
+    if not isinstance(name, str):
+        raise InvalidNameError("name %r is no string" % (name,))
+    raw = name.encode("utf-8", "surrogatepass")
     if not raw:
         raise InvalidNameError("name is empty")
     if len(raw) > L.MAX_NAME_BYTES:
@@ -110,7 +112,8 @@ class Identity:
              "writer region of %d bytes at %d" % (self.writer_bytes, self.writer_off)),
             (self.data_off > 1 << 31 or self.data_off % L.PAGE_BYTES or self.data_off < self.writer_off + self.writer_bytes,
              "data region at %d" % self.data_off),
-            (self.start % L.LINE_BYTES, "start position %d is not a multiple of %d" % (self.start, L.LINE_BYTES)),
+            (self.start % L.LINE_BYTES or self.start >> 64,
+             "start position %d is not a multiple of %d in 64 bits" % (self.start, L.LINE_BYTES)),
             (not 1 <= self.slots <= L.MAX_READER_SLOTS, "%d reader slots, from 1 to %d" % (self.slots, L.MAX_READER_SLOTS)),
             (self.policy > L.POLICY_DROP_NEWEST, "policy %d is unknown" % self.policy),
         ):
@@ -125,6 +128,9 @@ class Identity:
                 raise ShapeError("schema of %d dimensions, at most %d" % (self.schema_ndim, L.MAX_DIMS))
             if not self.schema_dtype:
                 raise ShapeError("schema has a shape but no dtype")
+            for n in self.schema_shape:
+                if n >> 64:
+                    raise ShapeError("schema with extent %d" % n)
 
     def admit(self, dtype: int, shape: Tuple[int, ...]) -> None:
         """Raises ShapeError unless the schema admits such an array."""

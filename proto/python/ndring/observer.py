@@ -89,7 +89,11 @@ class Observer(Lease):
             time.sleep(finder.pause)
             session = finder.step(self._hello)
         self._session: Optional[Session] = session
-        self._begin(session.segment, start)
+        try:
+            self._begin(session.segment, start)
+        except BaseException:
+            session.close()
+            raise
 
     def _begin(self, segment: Segment, start: Union[str, int]) -> None:
         self._segment = segment

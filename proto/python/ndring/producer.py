@@ -8,6 +8,7 @@ refused with a sentence that says so. offers_park tells.
 """
 
 import json
+import operator
 import os
 import sys
 from types import TracebackType
@@ -23,13 +24,18 @@ from ._store import Lock, Store, now_ns
 from ._writer import Writer
 from .directory import Directory
 from .dtype import NUMPY, code_of
-from .errors import ClaimOpenError, ClosedError, FrameTooLargeError, PlatformError, ShapeError
+from .errors import ClaimOpenError, ClosedError, FrameTooLargeError, HeaderError, PlatformError, ShapeError
 from .header import Header, describe
 from .identity import Identity, check_name
 from .segment import add, ahead
 
 DEFAULT_CAPACITY = 64 << 20
 _POLICIES = {"block": L.POLICY_BLOCK, "drop": L.POLICY_DROP_NEWEST}
+#: What an extension can carry: the flag that says so, and the bits there are for it.
+_EXTRA = {
+    "time_ns": (L.EXT_TIME, 64), "stream": (L.EXT_STREAM, 64), "sequence": (L.EXT_STREAM, 32), "role": (0, 8),
+    "source": (L.EXT_SOURCE, 64), "source_id": (L.EXT_SOURCE, 64),
+}
 _LARGE = 1 << 16  # bytes from which a copy may use stores that need a fence
 
 Shape = Union[int, Sequence[int]]
@@ -73,7 +79,11 @@ class Producer:
             self._server = Server(store, self._writer, self.offers_park, grace)
         except BaseException:
             if self._store is not None:
+                if not self._store.resumed:
+                    self._store.remove()  # nobody can have known it
                 self._store.close()
+            if hasattr(self, "_writer"):
+                self._writer.close()
             self._lock.release(unlink=True)
             self._directory.close()
             raise
@@ -86,9 +96,9 @@ class Producer:
         The array holds whatever lay there before.
 
         strides, in bytes, make it another layout than C order. extra are time_ns,
-        stream, sequence, role, source and source_id. Raises ShapeError,
-        FrameTooLargeError, DroppedError, ClaimOpenError, FinishedError, ClosedError or
-        TimeoutError.
+        stream, sequence, role, source and source_id. Raises ShapeError, HeaderError for
+        a number that does not fit its field, FrameTooLargeError, DroppedError,
+        ClaimOpenError, FinishedError, ClosedError or TimeoutError.
         """
         self._check_open()
         if strides is None and not extra:
@@ -125,17 +135,19 @@ class Producer:
 
     def _head(self, shape: Shape, dtype: Any, strides: Optional[Sequence[int]], extra: Dict[str, Any]) -> Header:
         """A checked header for what the caller describes."""
-        dims = (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(int(n) for n in shape)
-        head = Header(kind=extra.pop("kind", L.KIND_DATA), dtype=code_of(dtype), shape=dims)
+        dims = (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(map(operator.index, shape))
+        head = Header(kind=_check_kind(extra.pop("kind", L.KIND_DATA)), dtype=code_of(dtype), shape=dims)
         if strides is not None:
-            head.strides = tuple(int(n) for n in strides)
+            head.strides = tuple(map(operator.index, strides))
             head.ext_flags |= L.EXT_STRIDES
             if len(head.strides) != len(dims):
                 raise ShapeError("%d strides for %d dimensions" % (len(head.strides), len(dims)))
-        for name, flag in (("time_ns", L.EXT_TIME), ("stream", L.EXT_STREAM), ("sequence", L.EXT_STREAM), ("role", 0),
-                           ("source", L.EXT_SOURCE), ("source_id", L.EXT_SOURCE)):
+        for name, (flag, bits) in _EXTRA.items():
             if name in extra:
-                setattr(head, name, int(extra.pop(name)))
+                value = operator.index(extra.pop(name))
+                if value >> bits:
+                    raise HeaderError("%s %d does not fit %d bits" % (name, value, bits))
+                setattr(head, name, value)
                 head.ext_flags |= flag
         if extra:
             raise TypeError("unknown arguments: %s" % ", ".join(sorted(extra)))
@@ -314,20 +326,27 @@ class Producer:
             self.leave()
 
 
+def _check_kind(kind: int) -> int:
+    """Returns a kind that a caller may give a frame."""
+    if kind in (L.KIND_DATA, L.KIND_STREAM_END) or L.KIND_SKIPPABLE <= kind <= L.KIND_MASK:
+        return kind
+    raise HeaderError("frame of kind %d" % kind)
+
+
 def _identity(ring: str, capacity: int, frame_limit: Optional[int], dtype: Any, shape: Optional[Sequence[Optional[int]]],
               meta: Any, policy: str, slots: int, start: int) -> Identity:
     if policy not in _POLICIES:
         raise ValueError("policy %r; use 'block' or 'drop'" % policy)
     if not isinstance(meta, (bytes, bytearray)):
         meta = (meta if isinstance(meta, str) else json.dumps(meta)).encode()
-    capacity = max(L.MIN_CAPACITY_BYTES, 1 << max(0, capacity - 1).bit_length())
+    capacity = max(L.MIN_CAPACITY_BYTES, 1 << max(0, operator.index(capacity) - 1).bit_length())
     fields: Dict[str, Any] = {}
     if frame_limit is not None:
         fields["frame_limit"] = frame_limit
     if dtype is not None:
         fields["schema_dtype"] = code_of(dtype)
     if shape is not None:
-        dims = [L.ANY_DIM if n is None else int(n) for n in shape]
+        dims = [L.ANY_DIM if n is None else operator.index(n) for n in shape]
         fields["schema_ndim"] = len(dims)
         fields["schema_shape"] = tuple(dims) + (0,) * (L.MAX_DIMS - len(dims))
     return Identity(

@@ -20,6 +20,7 @@ from .table import Table, decode_table_head
 
 ANSWER_SECONDS = 5.0  # from hello to welcome
 _MAX_DESCRIPTORS = 16
+_LONGEST_SECONDS = 1e6  # of one sleep; poll takes no more than 32 bits of milliseconds
 _PACKET = L.MESSAGE_MAX + 1  # so that a longer one shows
 
 
@@ -272,4 +273,4 @@ def wait_readable(fds: Sequence[int], seconds: Optional[float], write: bool = Fa
     poll = select.poll()
     for fd in fds:
         poll.register(fd, select.POLLIN | (select.POLLOUT if write and fd == fds[0] else 0))
-    return bool(poll.poll(None if seconds is None else max(0, int(seconds * 1000 + 0.999))))
+    return bool(poll.poll(None if seconds is None else max(0, int(min(seconds, _LONGEST_SECONDS) * 1000 + 0.999))))

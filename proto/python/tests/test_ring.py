@@ -191,8 +191,11 @@ class Waiting(Rings):
         for _ in range(2):
             with self.assertRaises(TimeoutError):
                 c.next(timeout=0.01)
-        p.publish([1.0])
-        self.assertEqual(c.next(5).number, 0)
+        for n, patience in enumerate((5, 1e10, float("inf"))):
+            later = threading.Timer(0.02, p.publish, ([1.0],))
+            later.start()
+            self.assertEqual(c.next(patience).number, n)
+            later.join()
 
     def test_fileno(self):
         """Check that the descriptor tells when there is more."""
@@ -355,6 +358,11 @@ class BadInput(Rings):
                                     ((1 << 20, 3), "f8", ndring.FrameTooLargeError)):
             with self.assertRaises(error, msg=(shape, dtype)):
                 p.claim(shape, dtype)
+        for wrong in (dict(kind=64), dict(kind=L.KIND_PADDING), dict(time_ns=-1), dict(sequence=1 << 32), dict(role=256)):
+            with self.assertRaises(ndring.HeaderError, msg=wrong):
+                p.claim((1, 3), "f8", **wrong)
+        with self.assertRaises(TypeError):
+            p.claim((1.5, 3), "f8")
         claim = p.claim((1, 3), "f8")
         with self.assertRaises(ndring.ClaimOpenError):
             p.claim((1, 3), "f8")
@@ -400,9 +408,55 @@ class BadInput(Rings):
             with self.assertRaises(ndring.DirError):
                 use()
         os.chmod(self.dir, 0o700)
-        for name in ("", ".x", "a/b", "n" * 65):
+        for name in ("", ".x", "a/b", "n" * 65, "\u00e4", "\ud800", None, b"x"):
             with self.assertRaises(ndring.InvalidNameError):
                 ndring.Consumer(name, dir=self.dir)
+
+    def test_numbers(self):
+        """Check that numbers that no message or file can carry are refused in words or
+        cut to what it can, and leave nothing behind."""
+        for wrong, error in ((dict(start=-64), ndring.GeometryError), (dict(start=1 << 64), ndring.GeometryError),
+                             (dict(dtype="f8", shape=(-3,)), ndring.ShapeError), (dict(capacity=1e6), TypeError)):
+            with self.assertRaises(error, msg=wrong):
+                self.producer(**wrong)
+        p = self.producer()
+        for wrong in (dict(start=-1), dict(start=1 << 64), dict(keep=-1.0), dict(evict_after=-1.0)):
+            with self.assertRaises(ValueError, msg=wrong):
+                self.consumer(**wrong)
+        with self.assertRaises(ndring.NoPositionError):
+            ndring.Observer("x", dir=self.dir, start=-1)
+        c = self.consumer(name="n", keep=1e9, evict_after=1e9)
+        p.leave()
+        os.unlink(os.path.join(self.dir, "x.ring"))
+        c.close()
+
+    def test_failed_open(self):
+        """Check that a producer that cannot be served leaves no file of a new ring, and
+        every frame of one that it wanted to continue."""
+        def fail(*_):
+            raise OSError("no descriptor is left")
+
+        had, ndring.producer.Server = ndring.producer.Server, fail
+        try:
+            with self.assertRaises(OSError):
+                self.producer()
+            self.assertEqual(os.listdir(self.dir), [])
+            ndring.producer.Server = had
+            p = self.producer()
+            p.publish([1.0])
+            p.leave()
+            ndring.producer.Server = fail
+            with self.assertRaises(OSError):
+                self.producer()
+        finally:
+            ndring.producer.Server = had
+        self.assertEqual(self.producer().number, 1)
+
+    def test_no_numpy(self):
+        """Check that a Python without NumPy is told what to install."""
+        got = subprocess.run([sys.executable, "-B", "-c", "import sys; sys.modules['numpy'] = None; import ndring"],
+                             stderr=subprocess.PIPE, text=True)
+        self.assertIn("python3-numpy", got.stderr.splitlines()[-1])
 
     def test_files(self):
         """Check that files of another version or byte order, cut or damaged ones, each
