@@ -40,6 +40,7 @@ var roles = map[string]func([]string) error{
 	"busy":    roleBusy,
 	"mourn":   roleMourn,
 	"memlock": roleMemlock,
+	"dump":    roleDump,
 }
 
 type roleFlags struct {
