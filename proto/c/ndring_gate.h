@@ -5,6 +5,8 @@
 
 #include "ndring_session.h"
 
+#define NDR_TAIL_DIVISOR 16 /* the tail is stored each capacity/16 bytes; capacity/4 is allowed */
+
 struct ndr_connection;
 
 /* ndr_record is the writer's own record of a reader; what the shared slot says is
@@ -65,6 +67,8 @@ static inline void ndr_store_tail(ndr_core *w) {
     ndr_store(&w->seg.words->tail, w->pos);
 }
 
+/* ndr_pass_mark makes first, where a commit begins, a mark if one is due, and stores the
+ * tail now and then, whose time costs a look at the clock. */
 static inline void ndr_pass_mark(ndr_core *w, uint64_t first) {
     uint64_t part = w->seg.capacity / NDRING_MARK_COUNT;
 
@@ -72,7 +76,9 @@ static inline void ndr_pass_mark(ndr_core *w, uint64_t first) {
         ndr_store(&w->seg.words->marks[(first & w->seg.mask) / part], first);
         w->mark = (first & ~(part - 1)) + part;
     }
-    ndr_store_tail(w);
+    if (w->pos - w->published >= w->seg.capacity / NDR_TAIL_DIVISOR) {
+        ndr_store_tail(w);
+    }
 }
 
 static inline void ndr_store_flags(ndr_core *w) {

@@ -193,7 +193,7 @@ static inline uint64_t ndr_writer_linger(ndring_writer *w, uint64_t gate, uint64
  * where they start: at the writer's position, or at the wrap after padding. */
 static inline int ndr_writer_reserve(ndring_writer *w, uint64_t size, uint64_t *at, int timeout_ms) {
     ndr_core *core = w->core;
-    uint64_t left = ndr_to_wrap(&core->seg, core->pos), need, more, gate, limit;
+    uint64_t left = ndr_to_wrap(&core->seg, core->pos), need, more, gate, limit, *parked = &ndr_core_table(core)->writer_parked;
     int64_t deadline;
     int status;
 
@@ -204,7 +204,6 @@ static inline int ndr_writer_reserve(ndring_writer *w, uint64_t size, uint64_t *
     need = *at + size + NDRING_LINE_BYTES;
     if ((int64_t)(need - core->limit) > 0) {
         deadline = ndr_deadline(timeout_ms);
-        ndring_writer_service(w);
         do {
             status = ndr_writer_await(w, need - core->seg.capacity, &gate, w->policy, deadline);
             if (status != NDRING_OK) {
@@ -215,7 +214,9 @@ static inline int ndr_writer_reserve(ndring_writer *w, uint64_t size, uint64_t *
             limit = gate + core->seg.capacity;
             limit = more - need < limit - need ? more : limit;
         } while (!ndr_prove(core, limit, gate));
-        ndr_store(&ndr_core_table(core)->writer_parked, 0);
+        if (ndr_load_relaxed(parked) != 0) { /* seldom; a store would take the line from all readers */
+            ndr_store(parked, 0);
+        }
     }
     ndr_set_room(core);
     return NDRING_OK;
