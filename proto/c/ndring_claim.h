@@ -4,7 +4,8 @@
 
 #include "ndring_room.h"
 
-#define NDR_AHEAD_BYTES 512 /* prefetched in front of the writer */
+#define NDR_AHEAD_BYTES 512        /* prefetched in front of the writer */
+#define NDR_BATCH_AHEAD_BYTES 4096 /* and of one that commits a batch: what the next one fills */
 
 /* ndr_writer_admit checks what the caller said of a frame and derives the rest. */
 static inline int ndr_writer_admit(ndring_writer *w, ndring_header *h) {
@@ -138,6 +139,46 @@ NDR_HOT int ndr_writer_alike(const ndring_writer *w, uint32_t dtype, uint64_t it
     return items == w->like_items && dtype == w->like_dtype && w->open == NDR_OPEN_NONE && (int64_t)(end - w->plain) <= 0;
 }
 
+/* ndr_writer_set_plain finds how far frames like the last one need no further look. The
+ * word behind such a frame lies behind it in memory, too. */
+static inline void ndr_writer_set_plain(ndring_writer *w) {
+    const ndr_core *core = w->core;
+    uint64_t span = core->room - core->pos, left;
+
+    left = ndr_to_wrap(&core->seg, core->pos) - NDRING_LINE_BYTES;
+    span = span < left ? span : left;
+    left = core->mark - core->pos;
+    span = (int64_t)left < 0 ? 0 : span < left ? span : left;
+    left = w->like_size < NDR_NO_SIZE ? (uint64_t)(w->unlooked > 0 ? w->unlooked : 0) * w->like_size : 0;
+    w->plain = core->pos + (span < left ? span : left);
+    w->unlooked = 0; /* plain stands for them */
+}
+
+/* ndr_writer_renew makes the looks that claims up to plain were spared, if the next ones are
+ * of frames like the last one, up to count, and finds how far the following ones are. It
+ * waits for room for one of them. */
+NDR_COLD int ndr_writer_renew(ndring_writer *w, uint32_t dtype, uint64_t items, uint64_t count, int timeout_ms) {
+    ndr_core *core = w->core;
+    uint64_t at;
+    int status;
+
+    if (items != w->like_items || dtype != w->like_dtype || w->open != NDR_OPEN_NONE || w->like_size >= NDR_NO_SIZE) {
+        return NDRING_OK;
+    }
+    ndr_writer_look(w);
+    if ((int64_t)(core->pos - core->mark) >= 0) {
+        ndr_pass_mark(core, core->pos); /* the next commit begins here */
+    }
+    status = ndr_writer_reserve(w, w->like_size, &at, timeout_ms);
+    if (status != NDRING_OK) {
+        return status;
+    }
+    count = count < NDR_SERVE_CLAIMS ? count : NDR_SERVE_CLAIMS;
+    w->unlooked = w->unlooked < (int)count ? (int)count : w->unlooked + 1; /* the look was for this one, too */
+    ndr_writer_set_plain(w);
+    return NDRING_OK;
+}
+
 /* ndring_writer_claim claims a C-order array of ndim extents and waits for room for
  * timeout_ms, as the ring's policy says. The payload holds whatever lay there before.
  * Errors as for ndring_writer_claim_group. */
@@ -145,9 +186,19 @@ NDR_HOT int ndring_writer_claim(ndring_writer *w, uint32_t dtype, uint32_t ndim,
                                 void **payload) {
     const ndr_core *core = &w->server.core;
     uint64_t end = core->pos + w->like_size;
+    int status;
 
-    if (ndim != 1 || !ndr_writer_alike(w, dtype, shape[0], end)) {
+    if (ndim != 1) {
         return ndr_writer_claim_slow(w, dtype, ndim, shape, timeout_ms, payload);
+    }
+    if (!ndr_writer_alike(w, dtype, shape[0], end)) {
+        status = ndr_writer_renew(w, dtype, shape[0], 1, timeout_ms);
+        if (status != NDRING_OK) {
+            return status;
+        }
+        if (!ndr_writer_alike(w, dtype, shape[0], end)) {
+            return ndr_writer_claim_slow(w, dtype, 1, shape, timeout_ms, payload);
+        }
     }
     w->end = end;
     w->open = NDR_OPEN_INLINE;
@@ -175,6 +226,12 @@ NDR_HOT int ndring_writer_claim_batch(ndring_writer *w, uint32_t dtype, uint64_t
     int status;
 
     batch->count = 1;
+    if (!ndr_writer_alike(w, dtype, items, end)) {
+        status = ndr_writer_renew(w, dtype, items, most, timeout_ms);
+        if (status != NDRING_OK) {
+            return status;
+        }
+    }
     if (!ndr_writer_alike(w, dtype, items, end)) {
         status = ndr_writer_claim_slow(w, dtype, 1, &items, timeout_ms, &payload);
         batch->payload = (uint8_t *)payload;
@@ -219,27 +276,12 @@ NDR_HOT void ndr_writer_advance(ndring_writer *w, uint64_t end, uint64_t frames)
 
 /* ndr_prefetch_ahead asks for a line in front of the writer before its stores need it;
  * behind the mapping it does nothing. */
-NDR_HOT void ndr_prefetch_ahead(const void *line) {
+NDR_HOT void ndr_prefetch_ahead(const void *line, uint64_t bytes) {
 #if defined(__x86_64__)
-    __asm__ volatile("prefetchw %0" : : "m"(*((const char *)line + NDR_AHEAD_BYTES)));
+    __asm__ volatile("prefetchw %0" : : "m"(*((const char *)line + bytes)));
 #else
-    __builtin_prefetch((const char *)line + NDR_AHEAD_BYTES, 1, 3);
+    __builtin_prefetch((const char *)line + bytes, 1, 3);
 #endif
-}
-
-/* ndr_writer_set_plain finds how far frames like the last one need no further look. The
- * word behind such a frame lies behind it in memory, too. */
-static inline void ndr_writer_set_plain(ndring_writer *w) {
-    const ndr_core *core = w->core;
-    uint64_t span = core->room - core->pos, left;
-
-    left = ndr_to_wrap(&core->seg, core->pos) - NDRING_LINE_BYTES;
-    span = span < left ? span : left;
-    left = core->mark - core->pos;
-    span = (int64_t)left < 0 ? 0 : span < left ? span : left;
-    left = w->like_size < NDR_NO_SIZE ? (uint64_t)(w->unlooked > 0 ? w->unlooked : 0) * w->like_size : 0;
-    w->plain = core->pos + (span < left ? span : left);
-    w->unlooked = 0; /* plain stands for them */
 }
 
 NDR_COLD void ndr_writer_commit_frames(ndring_writer *w) {
@@ -273,20 +315,21 @@ NDR_COLD void ndr_writer_commit_frames(ndring_writer *w) {
 /* ndr_writer_commit_batch stores the headers of a batch, the first commit word last. */
 NDR_HOT void ndr_writer_commit_batch(ndring_writer *w) {
     ndr_core *core = &w->server.core;
-    uint64_t *first = ndr_commit_word(&core->seg, core->pos), *word = first, step = w->like_size / 8, at = core->pos, i;
+    uint64_t first = core->pos, size = w->like_size, like = w->like, number = core->number, end = w->end, at;
+    uint8_t *base = ndr_at(&core->seg, first);
 
-    ndr_store_relaxed(first + w->count * step, 0);
-    for (i = 1; i < w->count; i++) {
-        word += step;
-        at += w->like_size;
-        ndr_store_relaxed(word + NDRING_FR_NUMBER / 8, core->number + i);
-        ndr_store_relaxed(word + NDRING_FR_DESCRIBE / 8, w->like);
+    ndr_store_relaxed((uint64_t *)(void *)(base + (end - first)), 0);
+    for (at = first + size; at != end; at += size) {
+        uint64_t *word = (uint64_t *)(void *)(base + (at - first));
+        ndr_store_relaxed(word + NDRING_FR_NUMBER / 8, ++number);
+        ndr_store_relaxed(word + NDRING_FR_DESCRIBE / 8, like);
         ndr_store_relaxed(word, at | NDRING_KIND_DATA);
+        ndr_prefetch_ahead(word, NDR_BATCH_AHEAD_BYTES);
     }
-    ndr_store_relaxed(first + NDRING_FR_NUMBER / 8, core->number);
-    ndr_store_relaxed(first + NDRING_FR_DESCRIBE / 8, w->like);
-    ndr_store(first, core->pos | NDRING_KIND_DATA); /* SYNC: commit */
-    ndr_writer_advance(w, w->end, w->count);
+    ndr_store_relaxed((uint64_t *)(void *)(base + NDRING_FR_NUMBER), core->number);
+    ndr_store_relaxed((uint64_t *)(void *)(base + NDRING_FR_DESCRIBE), like);
+    ndr_store((uint64_t *)(void *)base, first | NDRING_KIND_DATA); /* SYNC: commit */
+    ndr_writer_advance(w, end, w->count);
 }
 
 /* ndring_writer_commit makes what is claimed visible, whole. The claim is over. Without a
@@ -309,7 +352,7 @@ NDR_HOT void ndring_writer_commit(ndring_writer *w) {
     ndr_store_relaxed(word + NDRING_FR_NUMBER / 8, core->number);
     ndr_store_relaxed(word + NDRING_FR_DESCRIBE / 8, w->like);
     ndr_store(word, at | NDRING_KIND_DATA); /* SYNC: commit */
-    ndr_prefetch_ahead(word);
+    ndr_prefetch_ahead(word, NDR_AHEAD_BYTES);
     ndr_writer_advance(w, at + w->like_size, 1);
 }
 

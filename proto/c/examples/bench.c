@@ -89,7 +89,7 @@ static void bare_write(slots *s, uint64_t frames) {
             slot[3 + i] = n + i;
         }
         ndr_store(&slot[0], n + 1);
-        ndr_prefetch_ahead(slot);
+        ndr_prefetch_ahead(slot, NDR_AHEAD_BYTES);
     }
 }
 
