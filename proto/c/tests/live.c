@@ -234,6 +234,45 @@ static void wraps(int unused) {
  * the reader is told so when it gives back what it held. */
 static int told[2];
 
+/* committed_marks counts the marks that may be started from, and sees that each is where a
+ * frame begins in its own part of the ring. */
+static uint32_t committed_marks(const ndr_segment *s, uint64_t end) {
+    uint32_t part = (uint32_t)(s->capacity / NDRING_MARK_COUNT), i, found = 0;
+
+    for (i = 0; i < NDRING_MARK_COUNT; i++) {
+        uint64_t mark = ndr_load(&s->words->marks[i]);
+        if (ndr_intact(s, mark) && (int64_t)(end - mark) > 0) {
+            CHECK((mark & s->mask) / part == i);
+            CHECK(ndr_committed(s, mark) == end);
+            found++;
+        }
+    }
+    return found;
+}
+
+/* The tail stays near and marks are stored however frames alike are written, although
+ * most claims look at neither. */
+static void marks(int batch) {
+    ndring_writer_config c;
+    ndring_writer *w;
+    ndring_batch b;
+    uint64_t laps = 3;
+
+    writer_config(&c);
+    c.free_run = 1;
+    w = writer_with(&c);
+    while (w->core->pos < laps * RING_BYTES) {
+        CHECK(ndring_writer_claim_batch(w, NDRING_F64, 5, (uint64_t)batch, 0, &b) == NDRING_OK);
+        memset(b.payload, 0xff, 5 * sizeof(double));
+        ndring_writer_commit(w);
+        CHECK(w->core->pos - ndr_load(&w->core->seg.words->tail) <= RING_BYTES / 4);
+        if (w->core->pos >= RING_BYTES) { /* all but those about to be overwritten, and the next one */
+            CHECK(committed_marks(&w->core->seg, w->core->pos) >= NDRING_MARK_COUNT - NDRING_MARK_COUNT / NDRING_LIMIT_DIVISOR - 2);
+        }
+    }
+    CHECK(ndring_writer_close(w, 0) == NDRING_OK);
+}
+
 static void read_stuck(int wake) {
     ndring_reader_config c;
     const ndring_frame *f = NULL;
@@ -525,7 +564,8 @@ int main(int argc, char **argv) {
     } cases[] = {
         {"groups, park", groups, NDRING_WAKE_PARK},       {"groups, stream", groups, NDRING_WAKE_STREAM},
         {"batches, park", batches, NDRING_WAKE_PARK},     {"batches, stream", batches, NDRING_WAKE_STREAM},
-        {"wraps", wraps, 0},
+        {"wraps", wraps, 0},                              {"marks, one by one", marks, 1},
+        {"marks, batches", marks, 64},
         {"eviction, park", eviction, NDRING_WAKE_PARK},   {"eviction, stream", eviction, NDRING_WAKE_STREAM},
         {"observers", observers, 0},                      {"writer lost, park", lost, NDRING_WAKE_PARK},
         {"writer lost, stream", lost, NDRING_WAKE_STREAM}, {"claims", claims, 0},
