@@ -9,6 +9,9 @@
 
 #include "ndring_layout.h"
 
+#if !defined(__linux__) || UINTPTR_MAX < UINT64_MAX
+#error "ndring needs 64-bit Linux: rings are files in /dev/shm, mapped whole"
+#endif
 #if !defined(__BYTE_ORDER__) || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "ndring is little-endian: this machine cannot share its rings"
 #endif
