@@ -231,6 +231,20 @@ class Server:
         self.wake()
         self._thread.join()
 
+    def abandon(self) -> None:
+        """In a forked child: closes its copies of the descriptors. The epoll set is the
+        parent's, too, and keeps what is in it."""
+        self._selector.close()
+        self._listener.close()
+        for c in list(self.clients):
+            c.sock.close()
+            for fd in (c.pidfd, c.bell):
+                if fd >= 0:
+                    os.close(fd)
+        for fd in (self._bell, self.segment_fd, self.table_read_fd, self.table_full_fd):
+            if fd >= 0:
+                os.close(fd)
+
     def _close(self) -> None:
         for c in list(self.clients):
             c.release()
@@ -238,4 +252,4 @@ class Server:
         self._selector.close()
         for fd in (self._bell, self.segment_fd, self.table_read_fd, self.table_full_fd):
             os.close(fd)
-        self._bell = -1
+        self._bell = self.segment_fd = self.table_read_fd = self.table_full_fd = -1

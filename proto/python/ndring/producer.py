@@ -11,6 +11,7 @@ import json
 import operator
 import os
 import sys
+import weakref
 from types import TracebackType
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Type, Union
 
@@ -52,8 +53,10 @@ class Producer:
     of a writer that died may take to come back.
 
     It is for one thread at a time. All waits take a timeout in seconds and raise
-    TimeoutError.
+    TimeoutError. A forked child has no part in the ring: there it is closed.
     """
+
+    _open: "weakref.WeakSet[Producer]" = weakref.WeakSet()
 
     def __init__(self, ring: str, *, dir: Optional[str] = None, capacity: int = DEFAULT_CAPACITY,
                  frame_limit: Optional[int] = None, dtype: Any = None, shape: Optional[Sequence[Optional[int]]] = None,
@@ -87,6 +90,7 @@ class Producer:
             self._lock.release(unlink=True)
             self._directory.close()
             raise
+        Producer._open.add(self)
 
     # Writing.
 
@@ -315,6 +319,19 @@ class Producer:
         self._lock.release(unlink)
         self._directory.close()
 
+    @classmethod
+    def _forked(cls) -> None:
+        """Runs in a forked child, which would keep lock and sockets of a parent that
+        dies."""
+        for p in list(cls._open):
+            if not p._closed and p._server is not None and p._store is not None:
+                p._closed = True
+                p._server.abandon()
+                p._writer.close()
+                p._store.close()
+                p._lock.release(unlink=False)
+                p._directory.close()
+
     def __enter__(self) -> "Producer":
         return self
 
@@ -354,5 +371,7 @@ def _identity(ring: str, capacity: int, frame_limit: Optional[int], dtype: Any, 
         creator_uid=os.geteuid(), creator_exe=os.path.basename(sys.argv[0] or "python")[:L.MAX_NAME_BYTES],
         policy=_POLICIES[policy], slots=slots, start=start, meta=bytes(meta), **fields).check()
 
+
+os.register_at_fork(after_in_child=Producer._forked)
 
 __all__ = ["Claim", "Group", "Producer"]

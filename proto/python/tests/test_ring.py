@@ -307,6 +307,29 @@ class Restarts(Rings):
             self.assertEqual([f.array[0] for f in dead], list(range(10)))
             self.assertFalse(dead.ended)
 
+    def test_forked(self):
+        """Check that a child that a producer forked keeps neither lock nor socket of one
+        that is killed, and has no part in the ring."""
+        first = subprocess.Popen(
+            [sys.executable, "-B", "-c", "import os, ndring\n"
+             "p = ndring.Producer('x', dir=%r, capacity=65536)\n"
+             "p.publish([1.0])\n"
+             "child = os.fork() == 0\n"
+             "if child:\n"
+             "  try: p.publish([2.0]); print('open', flush=True)\n"
+             "  except ndring.ClosedError: p.close(); print('closed', flush=True)\n"
+             "os.read(0, 1)\n"
+             "os._exit(0)\n" % self.dir], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        with first:  # closes the pipe, which ends the child
+            c = self.consumer(restart_wait=60)
+            self.assertEqual(first.stdout.readline(), "closed\n")
+            self.assertEqual(c.next(5).number, 0)
+            first.kill()
+            first.wait()
+            p = self.producer()
+            p.publish([2.0])
+            self.assertEqual(c.next(30).number, 1)
+
     def test_recreate(self):
         """Check that a left-over ring of another geometry is refused unless it is to
         be replaced, and that a reader of the old one is told."""
