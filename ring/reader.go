@@ -104,27 +104,38 @@ func (r *Reader) Next(ctx context.Context) (*Frame, error) {
 	for {
 		at := r.next // not r.pos, which was stored just now: a load from it would wait
 		word := r.data.commitWord(at)
+		like := r.size <= r.data.toWrap(at)
+		if like {
+			r.expect(at)
+		}
 		v := atomic.LoadUint64(word)
 		if v == 0 && r.spin.now != 0 {
 			if v = pauseWhile(word, 0, pauseBlock); v != 0 {
 				r.spin.hit()
 			}
 		}
-		if v == at|uint64(proto.KindData) { // SYNC: commit
-			// Described like the one before it: no other check is needed but the wrap.
-			if number, desc := baseWords(word); desc == r.desc && r.size <= r.data.toWrap(at) {
-				f := &r.frame
-				f.position, f.end, f.number, f.desc = at, at+r.size, number, desc
-				f.kind, f.extended = proto.KindData, false
-				f.payload = r.data.inline(at, r.bytes)
-				r.next, r.held = f.end, true
-				return f, nil
+		if v == at|uint64(proto.KindData) && like { // SYNC: commit
+			// Described like the one before it: no other check is needed.
+			if number, desc := baseWords(word); desc == r.desc {
+				r.frame.number = number
+				r.next, r.held = at+r.size, true
+				return &r.frame, nil
 			}
 		}
 		if f, err := r.nextSlow(ctx, v); f != nil || err != nil {
 			return f, err
 		}
 	}
+}
+
+// expect makes the frame what it will be if the one at position is described like the
+// one before it: all but its number. Once a reader that waits has seen the commit word,
+// each instruction up to its answer counts.
+func (r *Reader) expect(at uint64) {
+	f := &r.frame
+	f.position, f.end, f.desc = at, at+r.size, r.desc
+	f.kind, f.extended = proto.KindData, false
+	f.payload = r.data.inline(at, r.bytes)
 }
 
 // Ready reports whether Next would return at once, with a frame or an error that

@@ -52,7 +52,13 @@ func (s *spinner) budget() int {
 	return s.now
 }
 
-func (s *spinner) hit() { s.now, s.misses = s.most, 0 }
+// hit stores nothing if there is nothing to restore: it stands between a commit and
+// the answer to it.
+func (s *spinner) hit() {
+	if s.misses != 0 {
+		s.now, s.misses = s.most, 0
+	}
+}
 
 func (s *spinner) miss() {
 	s.misses++
