@@ -22,9 +22,18 @@ func (r *Reader) leave(done *bool, before bool, err *error) {
 		}
 		return
 	}
-	if lost := ring.Lost(recover(), before, r); lost != nil {
-		*err = r.lose(lost)
+	if lost := r.caught(recover(), before); lost != nil {
+		*err = lost
 	}
+}
+
+// caught is the error of guarded work that did not come to its end; nil says that the
+// goroutine exits.
+func (r *Reader) caught(reason any, before bool) error {
+	if lost := ring.Lost(reason, before, r); lost != nil {
+		return r.lose(lost)
+	}
+	return nil
 }
 
 func (r *Reader) lose(lost error) error {

@@ -39,8 +39,14 @@ type Reader struct {
 // once everything committed was delivered; ErrEvicted, ring.ErrCorrupt,
 // ErrSegmentLost and os.ErrClosed.
 func (r *Reader) Next(ctx context.Context) (f *ring.Frame, err error) {
-	done := false
-	defer r.leave(&done, debug.SetPanicOnFault(true), &err)
+	done, before := false, debug.SetPanicOnFault(true)
+	defer func() { // as leave does it, but for one call less
+		if !done {
+			err = r.caught(recover(), before)
+		} else if !before {
+			debug.SetPanicOnFault(false)
+		}
+	}()
 	if r.park != nil && !r.epochPassed() { // as next does it, but for one call less
 		f, err = r.park.Next(ctx)
 	}
