@@ -3,8 +3,6 @@ package bench
 import (
 	"context"
 	"fmt"
-
-	"github.com/ndring/ndring/proto"
 )
 
 const roleFlat = "flat"
@@ -20,7 +18,8 @@ const flatBlocks = 4
 // FlatSize is the hand-over of a frame whose payload nobody touches, small and
 // large in turn within one pair of processes: half of a round trip in which both
 // directions carry the same size, both sides spinning, everything mapped, faulted
-// in and used before. Its samples are handover_SIZE_p50 and so on.
+// in and used before. Each side claims the space of its next frame while it waits. Its
+// samples are handover_SIZE_p50 and so on.
 type FlatSize struct {
 	RoundTrips             int // of each size
 	SmallBytes, LargeBytes int // multiples of 8
@@ -117,14 +116,14 @@ func (p *flatParams) block(s *Side, d *duplex, n int) ([]float64, error) {
 	return nil, nil
 }
 
-// pass commits a frame of n values as it is.
+// pass commits a frame of n values as it is, and claims the next one.
 func (d *duplex) pass(ctx context.Context, n int) error {
-	c, err := d.out.Claim(ctx, proto.F64, n)
+	c, err := d.claim(ctx, n)
 	if err != nil {
 		return err
 	}
 	c.Commit()
-	return nil
+	return d.ahead(ctx, n)
 }
 
 // take awaits a frame of n values; the next call releases it.

@@ -5,28 +5,37 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/ndring/ndring/ipc"
 )
 
 const roleRoundTrip = "round-trip"
 
 // RingRoundTrip is a frame to and a frame fro over two rings, filled by the one
-// who sends and summed by the one who receives. Spinning, it is set against
+// who sends and looked at by the one who receives. Each side claims the space of its
+// next frame right after a commit, while it has to wait anyway; Late claims it when there
+// is something to send. Both sides run under one ipc.Guard. Spinning, it is set against
 // LineRoundTrip; parked, with both sides asleep in between, against
 // SocketRoundTrip under the same pinning. Its samples are the quantiles
-// spinning_rtt_SIZE_* or parked_rtt_PLACEMENT_*.
+// spinning_rtt_SIZE_*, spinning_rtt_SIZE_late_* or parked_rtt_PLACEMENT_*.
 type RingRoundTrip struct {
 	RoundTrips   int
-	PayloadBytes int // a multiple of 8
+	PayloadBytes int  // a multiple of 8
+	Late         bool // claim on arrival, not ahead
 	Parked       bool
 	Placement    Placement // of parked sides; those that spin are apart
 }
 
-// Name is spinning_rtt_SIZE or parked_rtt_PLACEMENT.
+// Name is spinning_rtt_SIZE, with _late, or parked_rtt_PLACEMENT.
 func (f RingRoundTrip) Name() string {
 	if f.Parked {
 		return "parked_rtt_" + f.Placement.String()
 	}
-	return "spinning_rtt_" + sizeName(f.PayloadBytes)
+	name := "spinning_rtt_" + sizeName(f.PayloadBytes)
+	if f.Late {
+		name += "_late"
+	}
+	return name
 }
 
 type roundTripParams struct {
@@ -64,7 +73,11 @@ func roundTripSide(s *Side) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	reply, err := p.play(s, &d)
+	var reply any
+	err = ipc.Guard(func() (err error) {
+		reply, err = p.play(s, &d)
+		return err
+	}, d.out, d.in)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +95,7 @@ func (p *roundTripParams) play(s *Side, d *duplex) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			if err := d.send(ctx, n, value); err != nil {
+			if err := p.send(ctx, d, n, value); err != nil {
 				return nil, err
 			}
 		}
@@ -91,7 +104,7 @@ func (p *roundTripParams) play(s *Side, d *duplex) (any, error) {
 	turn := 0.0
 	return s.timeRoundTrips(warmUp, p.RoundTrips, func() error {
 		turn++
-		if err := d.send(ctx, n, turn); err != nil {
+		if err := p.send(ctx, d, n, turn); err != nil {
 			return err
 		}
 		value, err := d.receive(ctx)
@@ -100,6 +113,15 @@ func (p *roundTripParams) play(s *Side, d *duplex) (any, error) {
 		}
 		return err
 	})
+}
+
+// send is duplex.send, and claims the space of the next frame unless that is to be late.
+func (p *roundTripParams) send(ctx context.Context, d *duplex, n int, value float64) error {
+	err := d.send(ctx, n, value)
+	if err == nil && !p.Late {
+		err = d.ahead(ctx, n)
+	}
+	return err
 }
 
 // sizeName writes a size as names of measurements have it: 40B, 1KiB, 64MiB.

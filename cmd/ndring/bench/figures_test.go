@@ -18,6 +18,7 @@ import (
 func tinyFigures() []Figure {
 	return []Figure{
 		RingRoundTrip{RoundTrips: 20, PayloadBytes: 40},
+		RingRoundTrip{RoundTrips: 20, PayloadBytes: 40, Late: true},
 		RingRoundTrip{RoundTrips: 20, PayloadBytes: 1 << 10},
 		RingRoundTrip{RoundTrips: 20, PayloadBytes: 40, Parked: true, Placement: Together},
 		RingRoundTrip{RoundTrips: 20, PayloadBytes: 40, Parked: true, Placement: Apart},
@@ -205,5 +206,25 @@ func TestSweep(t *testing.T) {
 	}
 	if slices.Sort(names[1:]); !slices.Equal(left, names[1:]) {
 		t.Errorf("left are %v, want %v", left, names[1:])
+	}
+}
+
+// Check that who chooses a figure gets what its ratio is divided by, and no more.
+func TestChosenWithDivisors(t *testing.T) {
+	for only, want := range map[string][]string{
+		"^spinning_rtt_40B$":        {"line_rtt", "spinning_rtt_40B"},
+		"^frames_40B_touched_batch": {"slot_ring_rate", "frames_40B_touched_batch"},
+		"^fanout_16$":               {"fanout_1", "fanout_16"},
+		"^bridge$":                  {"tcp_echo_rtt", "bridge"},
+		"^line_rtt$|^kernels$":      {"line_rtt", "kernels"},
+	} {
+		suite := Suite{Only: regexp.MustCompile(only)}
+		var got []string
+		for _, f := range suite.chosen(suite.Figures()) {
+			got = append(got, f.Name())
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("--only %s measures %q, want %q", only, got, want)
+		}
 	}
 }

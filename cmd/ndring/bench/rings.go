@@ -10,6 +10,7 @@ import (
 
 	"github.com/ndring/ndring/ipc"
 	"github.com/ndring/ndring/proto"
+	"github.com/ndring/ndring/ring"
 )
 
 // awake spins longer than any peer of a benchmark needs, so that nobody parks.
@@ -64,8 +65,9 @@ func (p wiring) dial(name string) (*ipc.Reader, error) {
 
 // duplex is one side's end of two rings, one for each direction.
 type duplex struct {
-	out *ipc.Writer
-	in  *ipc.Reader
+	out  *ipc.Writer
+	in   *ipc.Reader
+	next *ring.Claim // space claimed ahead for the next frame, or nil
 }
 
 // join opens the two rings called name for side s of two.
@@ -82,13 +84,29 @@ func (p wiring) join(s *Side, name string) (duplex, error) {
 	return duplex{out: out, in: in}, err
 }
 
+// claim is the space of n values that was claimed ahead, or claims it.
+func (d *duplex) claim(ctx context.Context, n int) (*ring.Claim, error) {
+	if c := d.next; c != nil {
+		d.next = nil
+		return c, nil
+	}
+	return d.out.Claim(ctx, proto.F64, n)
+}
+
+// ahead claims the space of the next frame, of n values, while this side has to wait
+// for the other anyway: what is left to do on arrival is to fill and to commit.
+func (d *duplex) ahead(ctx context.Context, n int) (err error) {
+	d.next, err = d.out.Claim(ctx, proto.F64, n)
+	return err
+}
+
 // send fills a frame of n values and commits it.
 func (d *duplex) send(ctx context.Context, n int, value float64) error {
-	c, err := d.out.Claim(ctx, proto.F64, n)
+	c, err := d.claim(ctx, n)
 	if err != nil {
 		return err
 	}
-	Fill(c.Float64s(), value)
+	fillFrame(c.Float64s(), value)
 	c.Commit()
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/ndring/ndring/ipc"
 )
@@ -19,7 +20,8 @@ type Suite struct {
 
 	Rounds int // at least 1
 
-	// Only leaves out figures whose names do not match; nil keeps all.
+	// Only leaves out figures whose names do not match, unless one that does is divided
+	// by them; nil keeps all.
 	Only *regexp.Regexp
 
 	// Progress, if set, is called before each measurement; rounds count from 0.
@@ -52,11 +54,26 @@ func (s Suite) Run(ctx context.Context, host *Host) (Report, error) {
 	return report, nil
 }
 
-// chosen are the figures that Only matches.
+// chosen are the figures that Only matches, and what their ratios are divided by.
 func (s Suite) chosen(all []Figure) []Figure {
+	if s.Only == nil {
+		return all
+	}
+	var divisors []string
+	for _, q := range ratios() {
+		if slices.ContainsFunc(all, func(f Figure) bool { return s.Only.MatchString(f.Name()) && yields(f, q.numerator) }) {
+			divisors = append(divisors, q.denominator)
+		}
+	}
 	return slices.DeleteFunc(all, func(f Figure) bool {
-		return s.Only != nil && !s.Only.MatchString(f.Name())
+		divides := slices.ContainsFunc(divisors, func(sample string) bool { return yields(f, sample) })
+		return !s.Only.MatchString(f.Name()) && !divides
 	})
+}
+
+// yields reports whether the sample of that name may be one of f's.
+func yields(f Figure, sample string) bool {
+	return sample == f.Name() || strings.HasPrefix(sample, f.Name()+"_")
 }
 
 // Figures are everything to measure. What is divided by each other stands next to
@@ -70,6 +87,7 @@ func (s Suite) roundTrips() []Figure {
 	return []Figure{
 		LineRoundTrip{RoundTrips: s.of(200_000)},
 		RingRoundTrip{RoundTrips: s.of(200_000), PayloadBytes: 40},
+		RingRoundTrip{RoundTrips: s.of(200_000), PayloadBytes: 40, Late: true},
 		SlotRoundTrip{RoundTrips: s.of(200_000)},
 		RingRoundTrip{RoundTrips: s.of(100_000), PayloadBytes: 1 << 10},
 		SocketRoundTrip{RoundTrips: s.of(10_000), Placement: Together},
@@ -130,6 +148,9 @@ func (s Suite) machinery() []Figure {
 	return []Figure{
 		FanOut{Readers: 1, Frames: s.of(300_000), PeriodNs: 1000},
 		FanOut{Readers: 16, Frames: s.of(300_000), PeriodNs: 1000},
+		FanOut{Readers: 2, Frames: s.of(300_000), PeriodNs: 1000},
+		FanOut{Readers: 4, Frames: s.of(300_000), PeriodNs: 1000},
+		FanOut{Readers: 8, Frames: s.of(300_000), PeriodNs: 1000},
 		Kernels{Elements: s.of(4_000_000)},
 		StageRate{Frames: s.of(300_000), PayloadBytes: 40},
 		StageRate{Frames: s.of(1_000), PayloadBytes: 128 << 10},

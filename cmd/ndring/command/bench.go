@@ -17,7 +17,7 @@ func benchCommand() *cli.Command {
 		Name: "bench", Usage: "measure ndring and this machine's limits in one run, in processes of their own", Action: runBench,
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "rounds", Usage: "rounds, all figures once in each", DefaultText: "5, with --quick 1"},
-			&cli.StringFlag{Name: "only", Usage: "measure only what matches this regular expression"},
+			&cli.StringFlag{Name: "only", Usage: "measure only what matches this regular expression, and what it is divided by"},
 			&cli.BoolFlag{Name: "quick", Usage: "a look in a few seconds, too short for a table"},
 			&cli.StringFlag{Name: "update", Usage: "write the whole table into this Markdown `FILE`, between its markers"},
 			jsonFlag(),
