@@ -27,6 +27,7 @@ func parts() map[string]func([]string) error {
 		"live":   partLive,
 		"listen": partListen,
 		"serve":  partServe,
+		"close":  partClose,
 		"read":   partRead,
 	}
 }

@@ -26,11 +26,14 @@
 // directory and on one left by a dead writer with two readers. As soon as the segment
 // has a name its memory is judged after each instruction; after each system call, the
 // only instructions that change files, a real ipc.Listen and a reader that dials take
-// over a copy of the directory.
+// over a copy of the directory. The same is done with ipc.Writer.Close of a ring that owes
+// its readers frames, until neither segment nor table has a name: before that whoever
+// comes finds all frames, after it there is no ring.
 //
 // The control plane of a writer runs on a thread of its own. It is stepped while the
 // writer's goroutine rests and real readers dial, resume, are refused, release by note,
-// say goodbye and die.
+// are evicted for a false note, say goodbye and die; a slot is in quarantine as long as
+// who was evicted from it is there.
 //
 // Last, one ring is written by one process after the other, each killed with SIGKILL
 // at an instruction drawn at random from claim, write, commit and Listen, while a

@@ -56,6 +56,11 @@ func stepAll(args []string) error {
 			return err
 		}
 	}
+	if strings.Contains("close", *only) {
+		if err := stepClose(dir, t); err != nil {
+			return err
+		}
+	}
 	if strings.Contains("serve", *only) {
 		if err := stepServing(dir, t); err != nil {
 			return err

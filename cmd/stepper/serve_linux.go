@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,6 +34,7 @@ type serving struct {
 	checker *check.Checker
 	readers []*ipc.Reader
 	mortal  *exec.Cmd // a reader's process
+	liar    net.Conn  // a reader in stream mode that breaks the protocol
 }
 
 // visit is what one client does to the writer's control plane.
@@ -40,6 +42,7 @@ type visit struct {
 	path    string
 	readers int // how many slots gate from its beginning to its end
 	do      func(context.Context, *serving) error
+	evicted int // how many slots are in quarantine at its end
 }
 
 // loopEvents is how many events the control plane asks epoll for; the runtime's own
@@ -69,10 +72,10 @@ func visits() []visit {
 		return func(_ context.Context, s *serving) error { return s.readers[i].Close() }
 	}
 	return []visit{
-		{"serve: dial, park", 0, dial(proto.WakePark, "a")},
-		{"serve: dial, stream", 1, dial(proto.WakeStream, "b")},
-		{"serve: note of a release", 2, read(1, 11)},
-		{"serve: refuse a name in use", 2, func(ctx context.Context, s *serving) error {
+		{path: "serve: dial, park", do: dial(proto.WakePark, "a")},
+		{path: "serve: dial, stream", readers: 1, do: dial(proto.WakeStream, "b")},
+		{path: "serve: note of a release", readers: 2, do: read(1, 11)},
+		{path: "serve: refuse a name in use", readers: 2, do: func(ctx context.Context, s *serving) error {
 			r, err := ipc.Dial(ctx, "x", ipc.ReaderConfig{Dir: s.dir, Name: "a"})
 			if err == nil {
 				r.Close()
@@ -80,22 +83,86 @@ func visits() []visit {
 			}
 			return nil
 		}},
-		{"serve: goodbye", 1, leave(0)},
-		{"serve: goodbye", 0, leave(1)},
-		{"serve: dial, park", 0, dial(proto.WakePark, "")},
-		{"serve: goodbye", 0, leave(2)},
-		{"serve: dial, park", 0, func(_ context.Context, s *serving) (err error) {
+		{path: "serve: goodbye", readers: 1, do: leave(0)},
+		{path: "serve: goodbye", do: leave(1)},
+		{path: "serve: dial, park", do: dial(proto.WakePark, "")},
+		{path: "serve: goodbye", do: leave(2)},
+		{path: "serve: dial, park", do: func(_ context.Context, s *serving) (err error) {
 			s.mortal, err = launch("read", s.dir)
 			return err
 		}},
-		{"serve: death of a named reader", 1, func(_ context.Context, s *serving) error {
+		{path: "serve: death of a named reader", readers: 1, do: func(_ context.Context, s *serving) error {
 			s.mortal.Process.Kill()
 			s.mortal.Wait()
 			return nil
 		}},
-		{"serve: dial, resume", 1, dial(proto.WakePark, "mortal")},
-		{"serve: goodbye", 0, leave(3)},
+		{path: "serve: dial, resume", readers: 1, do: dial(proto.WakePark, "mortal")},
+		{path: "serve: goodbye", do: leave(3)},
+		{path: "serve: dial, park", do: dial(proto.WakePark, "c")},
+		{path: "serve: dial, stream", readers: 1, do: lie},
+		{path: "serve: eviction", readers: 1, evicted: 1, do: beEvicted},
+		{path: "serve: dial beside a slot in quarantine", readers: 1, evicted: 1, do: dial(proto.WakeStream, "d")},
+		{path: "serve: evicted reader leaves", readers: 2, do: func(_ context.Context, s *serving) error { return s.liar.Close() }},
+		{path: "serve: goodbye", readers: 1, do: leave(4)},
+		{path: "serve: goodbye", do: leave(5)},
 	}
+}
+
+// lie attaches a reader in stream mode by hand.
+func lie(ctx context.Context, s *serving) (err error) {
+	var dialer net.Dialer
+	if s.liar, err = dialer.DialContext(ctx, "unixpacket", filepath.Join(s.dir, "x.sock")); err != nil {
+		return err
+	}
+	hello := make([]byte, proto.HelloBytes)
+	h := proto.Hello{Major: proto.VersionMajor, Minor: proto.VersionMinor, Role: proto.RoleReader, Wake: proto.WakeStream, Start: proto.StartOldest}
+	h.Encode(hello)
+	if _, err := s.liar.Write(hello); err != nil {
+		return err
+	}
+	return s.hear(ctx, proto.MsgWelcome)
+}
+
+// beEvicted releases what was never committed, and is told what comes of it.
+func beEvicted(ctx context.Context, s *serving) error {
+	note := make([]byte, proto.NoteBytes)
+	proto.Note{Type: proto.MsgReleased, Position: 1 << 40}.Encode(note)
+	if _, err := s.liar.Write(note); err != nil {
+		return err
+	}
+	return s.hear(ctx, proto.MsgEvicted)
+}
+
+// hear reads what the liar is told, up to a message of the type wanted. Descriptors that
+// come along are dropped by the kernel.
+func (s *serving) hear(ctx context.Context, want proto.MessageType) error {
+	if limit, ok := ctx.Deadline(); ok {
+		s.liar.SetReadDeadline(limit)
+	}
+	packet := make([]byte, proto.MessageMax)
+	for {
+		n, err := s.liar.Read(packet)
+		if err != nil {
+			return err
+		}
+		if kind, err := proto.TypeOf(packet[:n]); err != nil || kind == want {
+			return err
+		}
+	}
+}
+
+// quarantined counts the slots of readers that were evicted and are still there.
+func (s *serving) quarantined() (n int, err error) {
+	snapshot, err := ipc.OpenSnapshot(s.dir, "x")
+	if err != nil {
+		return 0, err
+	}
+	for _, r := range snapshot.Readers() {
+		if r.State == proto.SlotEvicted {
+			n++
+		}
+	}
+	return n, snapshot.Close()
 }
 
 // launch starts a part and waits for its first line.
@@ -236,5 +303,11 @@ func (s *serving) visit(v visit, path *pathTally) error {
 			waits++
 		}
 	}
-	return <-done
+	if err := <-done; err != nil {
+		return err
+	}
+	if n, err := s.quarantined(); err != nil || n != v.evicted {
+		return fmt.Errorf("%d slots are in quarantine (%v), due are %d", n, err, v.evicted)
+	}
+	return nil
 }

@@ -31,6 +31,7 @@ type takeover struct {
 	readers int            // of the dead writer
 	checker *check.Checker
 	calls   int
+	ending  bool // it steps through Close instead
 }
 
 // stepListen steps through a Listen; with frames in the ring if it is left over.
@@ -164,7 +165,7 @@ func (s *takeover) look() (bool, error) {
 		if s.checker, err = check.New(s.due); err != nil {
 			return false, err
 		}
-		s.checker.Readers = s.readers
+		s.checker.Readers, s.checker.Owed = s.readers, s.ending
 		if err := s.checker.Begin(script.Operation{Frames: len(s.due.Frames)}); err != nil {
 			return false, err
 		}
@@ -203,6 +204,7 @@ func (s *takeover) afterCall() error {
 func (s *takeover) succeed() (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+	owed := s.owed()
 	w, err := ipc.Listen(ctx, "x", lifeConfig(s.copies))
 	if err != nil {
 		return err
@@ -213,8 +215,8 @@ func (s *takeover) succeed() (err error) {
 		w.Close(ended) // the readers of the life before will not come
 	}()
 	number := firstOf(w)
-	if number != uint64(len(s.due.Frames)) {
-		return fmt.Errorf("goes on with frame %d, due is %d", number, len(s.due.Frames))
+	if number != uint64(owed) {
+		return fmt.Errorf("goes on with frame %d, due is %d", number, owed)
 	}
 	r, err := ipc.Dial(ctx, "x", ipc.ReaderConfig{Dir: s.copies, Start: proto.StartOldest})
 	if err != nil {

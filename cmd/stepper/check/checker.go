@@ -19,9 +19,10 @@ type Checker struct {
 	segment, table []byte // as of the last change
 	scratch        scratch
 	last           words
-	Readers        int // how many slots must gate; 0 = any number
-	States         int // distinct states judged
-	Frames         int // frames that readers and observers compared
+	Readers        int  // how many slots must gate; 0 = any number
+	Owed           bool // a reader that gates has frames to come, so a ring that ended may be taken over
+	States         int  // distinct states judged
+	Frames         int  // frames that readers and observers compared
 }
 
 // scratch is memory for copies that ring code works on: page-aligned.

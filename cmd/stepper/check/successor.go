@@ -28,12 +28,12 @@ type follower struct {
 }
 
 // succeed lets a fresh writer take the copy over, as after a death at this very
-// instruction. A ring that has ended takes none.
+// instruction. A ring that has ended takes none, unless it owes frames.
 func (c *Checker) succeed() error {
 	s := &successor{c: c, ledger: script.Ledger{Capacity: c.script.Capacity, Start: c.script.Start}}
 	s.ledger.Frames = append(s.ledger.Frames, c.script.Frames[:c.visible]...)
 	err := s.takeOver()
-	if c.last.final != 0 {
+	if c.last.final != 0 && !c.Owed {
 		if !errors.Is(err, ring.ErrFinished) {
 			return fmt.Errorf("of a ring that has ended: %v, want %w", err, ring.ErrFinished)
 		}
