@@ -4,6 +4,7 @@ is gone. It never holds the committing thread up: packets are sent without waiti
 and what does not fit is replaced by the next one.
 """
 
+import errno
 import heapq
 import itertools
 import os
@@ -22,6 +23,7 @@ from .directory import SOCKET
 from .message import Hello, Note
 from .segment import ahead
 
+_ACCEPT_PAUSE_SECONDS = 0.1  # after running out of descriptors or memory
 _LINGER_SECONDS = 0.0001  # between announcements while commits keep coming
 
 
@@ -148,7 +150,9 @@ class Server:
         for _ in range(32):
             try:
                 sock, _ = self._listener.accept()
-            except OSError:
+            except OSError as e:
+                if e.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                    self._pause_accepting()
                 return
             sock.setblocking(False)
             c = Connection(self, sock)
@@ -158,6 +162,12 @@ class Server:
                 c.refuse(L.CODE_TABLE_FULL, 0, "too many connections")
             else:
                 c.identify()
+
+    def _pause_accepting(self) -> None:
+        """Lets those who wait at the door wait: it would wake this thread at once again."""
+        door = self._listener.fileno()
+        self.unwatch(door)
+        self.after(_ACCEPT_PAUSE_SECONDS, lambda: self.watch(door, self._accept))
 
     # Slots.
 

@@ -266,6 +266,33 @@ class Waiting(Rings):
         self.assertEqual(d.dropped, 1)
 
 
+    def test_out_of_descriptors(self):
+        """Check that a producer without a descriptor for a client tries again after a
+        pause each time, and serves who comes once there are some."""
+        with self.process(
+                "import resource, socket, threading, time\n"
+                "p = ndring.Producer('x', dir=dir, capacity=65536)\n"
+                "client = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)\n"
+                "tries, enough, accept = [], threading.Event(), socket.socket.accept\n"
+                "def counted(listener):\n"
+                "    tries.append(time.monotonic())\n"
+                "    if len(tries) == 3: enough.set()\n"
+                "    return accept(listener)\n"
+                "socket.socket.accept = counted\n"
+                "highest = max(map(int, os.listdir('/proc/self/fd')))\n"
+                "while os.dup(0) < highest: pass\n"
+                "most, hard = resource.getrlimit(resource.RLIMIT_NOFILE)\n"
+                "resource.setrlimit(resource.RLIMIT_NOFILE, (os.dup(0) + 1, hard))\n"
+                "client.connect(os.path.join(dir, 'x.sock'))\n"
+                "print(enough.wait(60), tries[2] - tries[0] > 0.19, flush=True)\n"
+                "resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))\n"
+                "client.close()\n"
+                "c = ndring.Consumer('x', dir=dir, timeout=60)\n"
+                "p.publish([1.0]); print(c.next(60).number, flush=True); c.close(); p.close()\n") as scarce:
+            out, _ = scarce.communicate(timeout=100)
+        self.assertEqual(out, "True True\n0\n")
+
+
 class Restarts(Rings):
     def test_continued(self):
         """Check that a producer goes on where one that was killed in the middle of a
