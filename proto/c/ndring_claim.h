@@ -84,6 +84,9 @@ static inline int ndring_writer_claim_group(ndring_writer *w, ndring_header *hea
         }
     }
     status = ndr_writer_reserve(w, size, &at, timeout_ms);
+    if (status == NDRING_ERR_DROPPED) {
+        ndr_writer_count_dropped(w, count - 1); /* the first is counted */
+    }
     if (status != NDRING_OK) {
         return status;
     }

@@ -67,6 +67,11 @@ static inline int ndring_observer_open(ndring_observer **out, const char *ring, 
     o->restart_wait_ms = config->restart_wait_ms;
     snprintf(o->ring, sizeof o->ring, "%s", ring);
     o->dir = config->dir == NULL ? NULL : strdup(config->dir);
+    if (config->dir != NULL && o->dir == NULL) {
+        ndring_observer_close(o);
+        errno = ENOMEM;
+        return ndr_fail_errno(err, NDRING_ERR_SYSTEM, "allocate", "an observer");
+    }
     ndr_hello_start(&o->hello, NDRING_ROLE_OBSERVER, NDRING_WAKE_STREAM, NDRING_START_OLDEST, 0);
     status = ndr_session_connect(&o->session, o->dir, ring, &o->hello, ndr_deadline(config->wait_ms), NDR_ANSWER_MS, err);
     if (status != NDRING_OK) {

@@ -52,6 +52,11 @@ static inline int ndring_reader_open(ndring_reader **out, const char *ring, cons
     r->stream = config->wake == NDRING_WAKE_STREAM;
     snprintf(r->ring, sizeof r->ring, "%s", ring);
     r->dir = config->dir == NULL ? NULL : strdup(config->dir);
+    if (config->dir != NULL && r->dir == NULL) {
+        free(r);
+        errno = ENOMEM;
+        return ndr_fail_errno(err, NDRING_ERR_SYSTEM, "allocate", "a reader");
+    }
     ndr_spinner_set(&r->spin, config->spin_ns);
     ndr_hello_start(&r->hello, NDRING_ROLE_READER, config->wake, config->start, config->position);
     r->hello.keep_ms = config->keep_ms;

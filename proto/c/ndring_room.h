@@ -139,6 +139,12 @@ static inline int ndr_writer_spin(ndring_writer *w, uint64_t wanted, uint64_t *g
     return 0;
 }
 
+static inline void ndr_writer_count_dropped(ndring_writer *w, uint32_t frames) {
+    ndr_writer_words *words = w->core->seg.words;
+
+    ndr_store(&words->dropped, ndr_load(&words->dropped) + frames);
+}
+
 /* ndr_writer_await waits until the gate is at wanted or above. */
 static inline int ndr_writer_await(ndring_writer *w, uint64_t wanted, uint64_t *gate, uint32_t policy, int64_t deadline) {
     ndr_writer_words *words = w->core->seg.words;
@@ -152,7 +158,7 @@ static inline int ndr_writer_await(ndring_writer *w, uint64_t wanted, uint64_t *
     }
     if (policy == NDRING_POLICY_DROP_NEWEST) {
         ndring_writer_service(w);
-        ndr_store(&words->dropped, ndr_load(&words->dropped) + 1);
+        ndr_writer_count_dropped(w, 1);
         return ndr_fail(&w->error, NDRING_ERR_DROPPED, "ring %s", w->server.ring);
     }
     if (ndr_writer_spin(w, wanted, gate)) {

@@ -451,6 +451,36 @@ static void claims(int unused) {
     CHECK(ndring_writer_close(w, 0) == NDRING_OK);
 }
 
+/* A ring that drops counts every frame of a group that found no room. */
+static void dropping(int unused) {
+    ndring_writer_config c;
+    ndring_header heads[3];
+    void *payloads[3];
+    const double value = 1;
+    const uint64_t items = 1;
+    ndring_writer *w;
+    int i, status = NDRING_OK;
+
+    (void)unused;
+    writer_config(&c);
+    c.policy = NDRING_POLICY_DROP_NEWEST;
+    w = writer_with(&c); /* which keeps its frames for a first reader */
+    for (i = 0; status == NDRING_OK; i++) {
+        CHECK(i <= RING_BYTES / 64);
+        status = ndring_writer_publish(w, NDRING_F64, 1, &items, &value, 0);
+    }
+    CHECK(status == NDRING_ERR_DROPPED && ndr_load(&w->core->seg.words->dropped) == 1);
+    memset(heads, 0, sizeof heads);
+    for (i = 0; i < 3; i++) {
+        heads[i].dtype = NDRING_F64;
+        heads[i].ndim = 1;
+        heads[i].shape[0] = 100;
+    }
+    CHECK(ndring_writer_claim_group(w, heads, 3, 0, payloads) == NDRING_ERR_DROPPED);
+    CHECK(ndr_load(&w->core->seg.words->dropped) == 4);
+    CHECK(ndring_writer_close(w, 0) == NDRING_ERR_TIMEOUT);
+}
+
 static int opened(const ndring_reader_config *c, const char *name) {
     ndring_reader *r = NULL;
     int status = ndring_reader_open(&r, name, c, NULL);
@@ -569,6 +599,7 @@ int main(int argc, char **argv) {
         {"eviction, park", eviction, NDRING_WAKE_PARK},   {"eviction, stream", eviction, NDRING_WAKE_STREAM},
         {"observers", observers, 0},                      {"writer lost, park", lost, NDRING_WAKE_PARK},
         {"writer lost, stream", lost, NDRING_WAKE_STREAM}, {"claims", claims, 0},
+        {"dropping", dropping, 0},
         {"attaching", attaching, 0},                      {"files", files, 0},
         {"hostile description", hostile, 0},
     };
