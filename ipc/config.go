@@ -85,7 +85,7 @@ type ReaderConfig struct {
 	Wake        proto.Wake    // 0 = proto.WakePark
 	NoWait      bool          // fail with ErrNoRing when nobody serves the ring
 	OnWait      func(string)  // called once with the ring's name when Dial waits
-	Keep        time.Duration // how long the writer waits for a named reader that died
+	Keep        time.Duration // how long the writer waits for a named reader that died, and for its Close at the end
 	EvictAfter  time.Duration // how long it may hold up a full ring; 0 = for ever
 	Spin        time.Duration
 	Memory      Memory

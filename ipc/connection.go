@@ -37,7 +37,8 @@ type connection struct {
 	stream    bool
 	announced uint64
 	evicted   bool
-	left      bool // said goodbye
+	left      bool      // said goodbye
+	since     time.Time // attached, if it has a slot
 }
 
 const noSlot = -1
@@ -191,7 +192,7 @@ func (c *connection) hangUp() {
 		c.part(alive)
 		return
 	}
-	l := &lostSlot{name: c.hello.Name, generation: c.hello.Generation, pid: c.peer.pid}
+	l := &lostSlot{name: c.hello.Name, generation: c.hello.Generation, pid: c.peer.pid, kept: c.keep() > 0}
 	c.s.w.Lose(c.slot)
 	c.s.lose(c.slot, l, grace)
 	if alive {

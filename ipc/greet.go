@@ -69,7 +69,7 @@ func (c *connection) attach() {
 	}
 	c.slot, c.stream = got.Slot, h.Wake == proto.WakeStream
 	c.hello.Generation = got.Generation
-	c.s.bySlot[c.slot] = c
+	c.s.bySlot[c.slot], c.since = c, time.Now()
 	welcome := proto.Welcome{
 		Start: got.Start, Slot: uint32(got.Slot), Generation: got.Generation,
 		Oldest: got.Oldest, Tail: got.Tail,

@@ -52,6 +52,8 @@ type server struct {
 	finished bool
 	final    uint64 // if finished
 	stopped  bool
+	alone    chan struct{} // not nil while Close waits for goodbyes, see farewell
+	parting  time.Time     // since when
 }
 
 // lostSlot is a slot whose reader is gone but may come back.
@@ -60,6 +62,7 @@ type lostSlot struct {
 	generation uint32
 	pid        int
 	owner      *connection // severed, its process alive; or nil
+	kept       bool        // it has a name and asked to be kept
 	grace      *alarm
 }
 
@@ -87,6 +90,7 @@ func (s *server) run() error {
 			return err
 		}
 		s.w.Stamp()
+		s.part()
 	}
 	return nil
 }
@@ -244,7 +248,7 @@ func (s *server) inherit() {
 		if v.State != proto.SlotLost {
 			continue
 		}
-		l := &lostSlot{name: v.Name, generation: v.Generation, pid: int(v.PID)}
+		l := &lostSlot{name: v.Name, generation: v.Generation, pid: int(v.PID), kept: v.Name != "" && v.KeepMs > 0}
 		s.lose(i, l, max(s.grace, time.Duration(v.KeepMs)*time.Millisecond))
 	}
 }

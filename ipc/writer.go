@@ -156,7 +156,8 @@ func (w *Writer) onEvict(slot int, generation uint32, code proto.Code) {
 
 // Close ends the ring: readers see its end after the last committed frame. It
 // waits until every lossless reader has got there, and for a first one if none
-// ever came and the ring does not run free; then it removes the ring's files.
+// ever came and the ring does not run free, and for the goodbye of those that asked to
+// be kept (ReaderConfig.Keep), no longer than so long; then it removes the ring's files.
 //
 // When ctx ends first, the files are removed all the same, and the error wraps
 // that of ctx: readers that are attached still get every frame, others find the
@@ -175,6 +176,9 @@ func (w *Writer) Close(ctx context.Context) error {
 	w.server.loop.post(func() { w.server.finish(final) })
 	w.sayWhom(final)
 	err := w.ring.Drain(ctx)
+	if err == nil {
+		err = w.farewell(ctx)
+	}
 	if err != nil {
 		err = fmt.Errorf("close ring %q before its readers were done: %w", w.name, err)
 	}

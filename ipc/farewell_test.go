@@ -1,0 +1,94 @@
+//go:build linux
+
+package ipc
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/ndring/ndring/proto"
+)
+
+// Check that a ring whose reader died after its last release, before it could see the
+// end, stays until that reader came back for it and said goodbye, in both wake modes.
+func TestEndWaitsForGoodbye(t *testing.T) {
+	for _, wake := range []proto.Wake{proto.WakePark, proto.WakeStream} {
+		dir, waits := testDir(t), make(chan struct{})
+		h := &hook{Handler: slog.DiscardHandler, message: "waiting for reader that may come back for the end", run: func() { close(waits) }}
+		w, err := Listen(t.Context(), "x", WriterConfig{Dir: dir, Capacity: 1 << 16, Logger: slog.New(h)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := ReaderConfig{Dir: dir, Wake: wake, Name: "n", Keep: time.Hour, NoWait: true}
+		r := dial(t, "x", cfg)
+		put(t, w)
+		if _, err := r.Next(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(r.Release(), r.Leave()); err != nil {
+			t.Fatal(err)
+		}
+		awaitLost(t, w)
+		closed := make(chan error, 1)
+		go func() { closed <- w.Close(context.Background()) }()
+		select {
+		case err := <-closed:
+			t.Fatalf("the ring is gone before its reader came back: %v", err)
+		case <-waits:
+		}
+		r = dial(t, "x", cfg)
+		if f, err := r.Next(t.Context()); err != io.EOF {
+			t.Fatalf("frame %v, %v, want the end", f, err)
+		}
+		select {
+		case err := <-closed:
+			t.Fatalf("the ring is gone before its reader said goodbye: %v", err)
+		default:
+		}
+		if err := errors.Join(r.Close(), <-closed); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Check that the end of a ring does not wait longer for a reader that came back to it
+// than that asked for, nor beyond its context.
+func TestEndWaitsNoLongerThanAsked(t *testing.T) {
+	for _, c := range []struct {
+		keep time.Duration
+		ctx  context.Context
+		want error
+	}{{50 * time.Millisecond, context.Background(), nil}, {time.Hour, ended(t), context.Canceled}} {
+		w := listenLong(t, testDir(t))
+		r := dial(t, "x", ReaderConfig{Dir: w.Dir(), Name: "n", Keep: c.keep})
+		if err := w.Close(c.ctx); !errors.Is(err, c.want) {
+			t.Errorf("keep %v: %v, want %v", c.keep, err, c.want)
+		}
+		if _, err := r.Next(t.Context()); err != io.EOF {
+			t.Errorf("keep %v: %v, want the end", c.keep, err)
+		}
+		r.Close()
+	}
+}
+
+// put commits one frame.
+func put(t *testing.T, w *Writer) {
+	t.Helper()
+	c, err := w.Claim(t.Context(), proto.U8, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Commit()
+}
+
+// awaitLost waits until the writer knows that its one reader is gone.
+func awaitLost(t *testing.T, w *Writer) {
+	t.Helper()
+	for all := w.Readers(); len(all) != 1 || all[0].State != proto.SlotLost; all = w.Readers() {
+		time.Sleep(time.Millisecond)
+	}
+}
