@@ -93,6 +93,26 @@ func Collect(dir string) ([]Collected, error) {
 	return all, nil
 }
 
+// Remove removes the files of one ring in dir, DefaultDir() when empty, as Collect
+// does. The error wraps ErrWriterAlive when its writer lives, or ErrDir.
+func Remove(dir, name string) error {
+	if err := proto.CheckName(name); err != nil {
+		return fmt.Errorf("remove ring %q: %w", name, err)
+	}
+	d, err := openDirectory(dir, false)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		defer d.close()
+		err = collect(d, name)
+	}
+	if err != nil {
+		return fmt.Errorf("remove ring %q: %w", name, err)
+	}
+	return nil
+}
+
 func collect(d *directory, name string) error {
 	lock, err := takeLock(d, name)
 	if err != nil {

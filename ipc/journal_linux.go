@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/ndring/ndring/proto"
 	"golang.org/x/sys/unix"
 )
 
@@ -20,6 +21,22 @@ type Journal struct {
 
 // Journal returns the ring's journal. It need not exist yet.
 func (w *Writer) Journal() *Journal { return &w.journal }
+
+// OpenJournal returns the journal of ring name in dir, DefaultDir() when empty, for
+// who is not its writer: a living one may be adding to it. Errors are those of
+// Journal.Open, ErrDir, or those of proto for a bad name.
+func OpenJournal(dir, name string) (io.ReadCloser, error) {
+	if err := proto.CheckName(name); err != nil {
+		return nil, fmt.Errorf("open journal of %q: %w", name, err)
+	}
+	d, err := openDirectory(dir, false)
+	if err != nil {
+		return nil, fmt.Errorf("open journal of %q: %w", name, err)
+	}
+	defer d.close()
+	j := Journal{dir: d, name: name + stateSuffix}
+	return j.Open()
+}
 
 // Open returns what an earlier writer left. The error wraps os.ErrNotExist when there
 // is nothing, or ErrFile.

@@ -129,7 +129,7 @@ func decodeCommit(b []byte) (c commitment, err error) {
 		flags := le.Uint64(b[16:])
 		c.inputs = append(c.inputs, inputState{
 			id: le.Uint64(b), answered: le.Uint64(b[8:]),
-			began: flags&inputBegan != 0, doubted: flags&inputDoubted != 0, name: name(b[24:]),
+			began: flags&inputBegan != 0, doubted: flags&inputDoubted != 0, ended: flags&inputEnded != 0, name: name(b[24:]),
 		})
 	}
 	return c, nil

@@ -81,6 +81,18 @@
 // stand in its head: a stage with others is refused (ErrOther). Streams of a ring that
 // is no input any more are ended when Run begins.
 //
+// # Inputs that have ended
+//
+// A ring goes with its writer, and that may go when its readers have said goodbye. So at
+// the end of an input the order is: its last result is committed, a commit in the journal
+// marks the input as ended, the input is closed. A life that dies before that mark finds
+// the ring (its writer waits for the goodbye of a reader with a name and a time to be
+// kept); one that dies after it does not need the ring: Ended names it, New is not given
+// it, and its streams stay as they are. The mark is of the ring, not of its name: a new
+// ring of that name holds other data, which belongs to a next output ring, as it would
+// if nobody had died. Programs that know no mark ignore it and wait for the input; their
+// journals mark nothing.
+//
 // # Ends that nobody sent
 //
 // A Source that is a Lives, such as a ring that a bridge feeds, says in which life of

@@ -27,6 +27,7 @@ type input struct {
 	began      bool   // a frame was answered
 	answered   uint64 // if began, the position of the last one
 	doubted    bool   // streams of an earlier life may have been forgotten
+	over       bool   // it has ended, and all of it is answered
 	locksClaim bool
 }
 
@@ -71,7 +72,7 @@ func (in *input) answerAll(ctx context.Context) error {
 	for {
 		f, err := in.src.Next(ctx)
 		if err == io.EOF {
-			return nil
+			return in.conclude()
 		}
 		if err != nil {
 			return fmt.Errorf("read ring %q: %w", in.name, err)

@@ -151,6 +151,14 @@ func (l *ledger) advance(bytes uint64, inputs []*input) error {
 	return nil
 }
 
+// conclude commits to the journal that one of inputs has ended.
+func (l *ledger) conclude(inputs []*input) error {
+	if l == nil {
+		return nil
+	}
+	return l.scribe.commit(l.floor, inputs)
+}
+
 // save raises the floor to need or higher: streams that changed before are written
 // down, and small ones a little ahead, so that one commit serves many frames.
 func (l *ledger) save(need uint64, inputs []*input) error {

@@ -202,7 +202,7 @@ func TestRunBeforeResume(t *testing.T) {
 // begins, once, wherever that one dies, and that its other input goes on.
 func TestInputThatIsGone(t *testing.T) {
 	for step := range 60 {
-		a, b := newFeed(t, "a", 5, 300, 60), newFeed(t, "b", 6, 300, 60)
+		a, b := newFeed(t, "a", 5, 300, 60), newFeed(t, "b", 6, 1200, 60) // b does not end
 		d := &fate{left: 1500}
 		o, j := newOutlet(t, d, 1<<16), &diary{fate: d}
 		if err := life(t, stage.Config{}, o, j, a, b); !errors.Is(err, errKilled) {
@@ -249,7 +249,7 @@ func TestInputThatIsGone(t *testing.T) {
 
 // alone is what a stage makes of one feed, read from its start.
 func alone(t *testing.T, f *feed) []result {
-	f.rewind = true
+	f.rewind, f.gone = true, false
 	f.restart(t)
 	d := &fate{left: -1}
 	o := newOutlet(t, d, 1<<16)

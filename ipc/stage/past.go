@@ -36,12 +36,17 @@ func readPast(j Journal, want *identification) (*past, error) {
 		return nil, err
 	}
 	defer f.Close()
+	return readRecords(f, want.accepts)
+}
+
+// readRecords is readPast of a journal whose head suits.
+func readRecords(r io.Reader, suits func(*identification) error) (*past, error) {
 	p := &past{streams: map[streamKey]*stream{}}
-	records := recordReader{r: bufio.NewReaderSize(f, 64<<10)}
+	records := recordReader{r: bufio.NewReaderSize(r, 64<<10)}
 	for {
 		kind, body, err := records.next()
 		if err == nil {
-			err = p.take(kind, body, records.number, want)
+			err = p.take(kind, body, records.number, suits)
 		}
 		switch {
 		case err == nil:
@@ -56,7 +61,7 @@ func readPast(j Journal, want *identification) (*past, error) {
 }
 
 // take takes in one record.
-func (p *past) take(kind recordKind, body []byte, number uint64, want *identification) error {
+func (p *past) take(kind recordKind, body []byte, number uint64, suits func(*identification) error) error {
 	if (kind == headRecord) != (number == 1) {
 		return fmt.Errorf("record %d of kind %d: %w", number, kind, errRecord)
 	}
@@ -64,7 +69,7 @@ func (p *past) take(kind recordKind, body []byte, number uint64, want *identific
 	case headRecord:
 		have, err := decodeHead(body)
 		if err == nil {
-			err = have.suits(want)
+			err = suits(&have)
 		}
 		return err
 	case streamRecord:
@@ -88,11 +93,11 @@ func (p *past) take(kind recordKind, body []byte, number uint64, want *identific
 	return fmt.Errorf("record %d of unknown kind %d: %w", number, kind, errRecord)
 }
 
-// suits reports whether a journal is that of the output ring and of this stage.
-func (have *identification) suits(want *identification) error {
+// accepts reports whether a journal is that of the output ring and of this stage.
+func (want *identification) accepts(have *identification) error {
 	switch {
 	case have.ring != want.ring:
-		return fmt.Errorf("of ring %v, this is ring %v: %w", have.ring, want.ring, errRecord)
+		return errOtherRing(have.ring, want.ring)
 	case have.kernel != want.kernel:
 		return fmt.Errorf("its results are of kernel %s, this stage has %s; start it with the same: %w", have.kernel, want.kernel, ErrOther)
 	case have.params != want.params:
@@ -101,6 +106,10 @@ func (have *identification) suits(want *identification) error {
 		return fmt.Errorf("its results are with DELTA: %v, this stage has DELTA: %v; start it with the same: %w", !have.noDelta, !want.noDelta, ErrOther)
 	}
 	return nil
+}
+
+func errOtherRing(have, want proto.RingID) error {
+	return fmt.Errorf("of ring %v, this is ring %v: %w", have, want, errRecord)
 }
 
 // inOrder are the streams in the order of their last results.

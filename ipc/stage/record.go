@@ -53,6 +53,7 @@ const (
 
 	inputBegan   = 1 << 0 // a frame of it was answered
 	inputDoubted = 1 << 1 // streams of it may have been forgotten
+	inputEnded   = 1 << 2 // it has ended, and all of it is answered
 )
 
 var le = binary.LittleEndian
@@ -81,6 +82,7 @@ type commitment struct {
 type inputState struct {
 	id, answered   uint64
 	began, doubted bool
+	ended          bool
 	name           string
 }
 
@@ -177,7 +179,8 @@ func (s *scribe) commit(floor uint64, inputs []*input) error {
 	for _, in := range inputs {
 		buf = le.AppendUint64(buf, in.ringID)
 		buf = le.AppendUint64(buf, in.answered)
-		buf = le.AppendUint64(buf, uint64(flag(in.began, inputBegan)|flag(in.doubted, inputDoubted)))
+		flags := flag(in.began, inputBegan) | flag(in.doubted, inputDoubted) | flag(in.over, inputEnded)
+		buf = le.AppendUint64(buf, uint64(flags))
 		buf = appendName(buf, in.name)
 	}
 	if _, err := s.end(buf, nil); err != nil {

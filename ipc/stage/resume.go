@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/ndring/ndring/proto"
 	"github.com/ndring/ndring/ring"
@@ -52,6 +53,9 @@ func (s *Stage) resume(ctx context.Context, out *ring.Segment) error {
 		s.recall(f)
 	}
 	s.abandon()
+	if len(s.fed) == 0 && !slices.ContainsFunc(s.inputs, func(in *input) bool { return in.over }) {
+		return fmt.Errorf("no input ring, and none that has ended: %w", ErrConfig)
+	}
 	if s.ledger == nil {
 		return nil
 	}
@@ -81,6 +85,7 @@ func (s *Stage) recollect(out *ring.Segment) (*ring.Observer, error) {
 			s.adopt(p)
 			return o, nil
 		}
+		s.adoptEnds(p)
 	}
 	if !errors.Is(err, errNoPast) && !errors.Is(err, ring.ErrNoPosition) {
 		return nil, err
@@ -115,6 +120,7 @@ func (s *Stage) adopt(p *past) {
 		in := s.inputOf(state.id)
 		if in == nil {
 			in = s.bereave(state.id, state.name)
+			in.over = state.ended
 		}
 		in.answered, in.began, in.doubted = state.answered, state.began, state.doubted
 	}

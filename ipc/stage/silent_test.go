@@ -74,7 +74,7 @@ func (s *script) play(left ...int) []result {
 
 // live is one life of the stage.
 func (s *script) live() error {
-	src := sofar{doomed{s.src, s.o.fate}}
+	src := sofar{doomed{s.src, s.o.fate, new(bool)}}
 	var source stage.Source = src
 	if s.lives {
 		source = living{src}

@@ -59,15 +59,17 @@ type Stage struct {
 	ledger *ledger    // nil without a journal
 }
 
-// New returns a stage that writes to out what it computes from each of in. The
-// error wraps ErrConfig. The stage does not close its rings.
+// New returns a stage that writes to out what it computes from each of in. Inputs that
+// have ended (Ended) are left out; where all have, a stage with a journal has none. The
+// error wraps ErrConfig. The stage closes no ring but an input that has ended, if it is
+// an io.Closer, as soon as that stands in the journal.
 func New(out Sink, cfg Config, in ...Source) (*Stage, error) {
 	switch {
 	case cfg.Kernel == nil:
 		return nil, fmt.Errorf("no kernel: %w", ErrConfig)
 	case out == nil:
 		return nil, fmt.Errorf("no output ring: %w", ErrConfig)
-	case len(in) == 0:
+	case len(in) == 0 && cfg.Journal == nil:
 		return nil, fmt.Errorf("no input ring: %w", ErrConfig)
 	}
 	if cfg.MaxStreams <= 0 {

@@ -3,6 +3,7 @@ package stage
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // Lives is a Source whose stream ids tell in which life of the ring's writer a stream
@@ -58,10 +59,15 @@ func (s *Stage) bereave(id uint64, name string) *input {
 	return in
 }
 
-// abandon forgets the rings that are no input any more and have no streams left.
+// abandon forgets the rings that are no input any more and have no streams left. Those
+// that have ended are remembered: every life to come is to know.
 func (s *Stage) abandon() {
 	kept := s.inputs[:len(s.fed)]
 	for _, in := range s.inputs[len(s.fed):] {
+		if in.over {
+			kept = append(kept, in)
+			continue
+		}
 		if len(in.streams.byID) > 0 {
 			s.cfg.Logger.Warn("streams ended: their ring is no input any more", "ring", in.name, "streams", len(in.streams.byID))
 			kept = append(kept, in)
@@ -72,11 +78,19 @@ func (s *Stage) abandon() {
 
 // endAbandoned ends the streams of rings that are no input any more.
 func (s *Stage) endAbandoned(ctx context.Context) error {
+	if len(s.inputs) == len(s.fed) {
+		return nil
+	}
+	kept := slices.Clone(s.fed)
 	for _, in := range s.inputs[len(s.fed):] {
+		if in.over {
+			kept = append(kept, in)
+			continue
+		}
 		if err := in.endAll(ctx, func(*stream) bool { return true }); err != nil {
 			return err
 		}
 	}
-	s.inputs = s.inputs[:len(s.fed)]
+	s.inputs = kept
 	return nil
 }

@@ -52,17 +52,33 @@ func runStage(c *cli.Context) error {
 	if err != nil {
 		return stopped(c, err)
 	}
+	left := legacyOf(c)
+	list, over, err := left.without(list, c.String("out"))
+	if err != nil {
+		return err
+	}
+	for _, name := range over {
+		say(c, "%s: has ended in an earlier life of this stage", name)
+	}
+	if left.done && len(list) == 0 {
+		return left.finish(c)
+	}
 	inputs, err := openInputs(c, list, st)
 	if err == nil {
-		err = runBetween(c, st, k, inputs)
+		err = runBetween(c, st, k, left.of(over), inputs)
 	}
 	closeInputs(inputs, err == nil)
 	return stopped(c, err)
 }
 
-// runBetween makes the output ring and runs the stage between it and the inputs.
-func runBetween(c *cli.Context, st provenance.Step, k kernel.Kernel, inputs []*ipc.Reader) error {
-	cfg, err := stageConfig(c, st, identities(inputs))
+// runBetween makes the output ring and runs the stage between it and the inputs. left is
+// nil unless inputs have ended.
+func runBetween(c *cli.Context, st provenance.Step, k kernel.Kernel, left *legacy, inputs []*ipc.Reader) error {
+	config := stageConfig
+	if left != nil {
+		config = left.config
+	}
+	cfg, err := config(c, st, identities(inputs))
 	if err != nil {
 		return err
 	}
@@ -73,6 +89,11 @@ func runBetween(c *cli.Context, st provenance.Step, k kernel.Kernel, inputs []*i
 	out, err := openRing(c, c.String("out"), cfg)
 	if err != nil {
 		return err
+	}
+	if left != nil {
+		if err := left.confirm(out); err != nil {
+			return errors.Join(err, giveUp(c, out))
+		}
 	}
 	return process(c, out, inputs, stage.Config{
 		Kernel: k, NoDelta: st.NoDelta, Params: string(params), Journal: out.Journal(), Logger: logger(c),

@@ -15,7 +15,7 @@ import (
 // openInputs attaches to all inputs once each is found to suit the stage.
 func openInputs(c *cli.Context, list []string, st provenance.Step) ([]*ipc.Reader, error) {
 	cfg, err := place(c)
-	if err != nil {
+	if err != nil || len(list) == 0 {
 		return nil, err
 	}
 	names, ids, err := awaitInputs(c, list)

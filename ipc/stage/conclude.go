@@ -1,0 +1,73 @@
+package stage
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/ndring/ndring/proto"
+)
+
+// Ended reads the journal of ring out and returns the names of the inputs that an
+// earlier life of its stage read to their end, by name. All of them is in results: they
+// need not be there any more, and are not given to New. A ring of such a name is
+// another one; what it holds belongs to a next output ring. Of a journal that is none
+// of out, or cut off before it says anything, there are none. The error is that of journal.
+func Ended(journal io.Reader, out proto.RingID) ([]string, error) {
+	p, err := readRecords(journal, func(have *identification) error {
+		if have.ring != out {
+			return errOtherRing(have.ring, out)
+		}
+		return nil
+	})
+	if errors.Is(err, errNoPast) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, in := range p.inputs {
+		if in.ended {
+			names = append(names, in.name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// conclude notes that all of the input is answered, and then lets its writer go: who
+// does not find the ring any more finds the note.
+func (in *input) conclude() error {
+	if err := in.noteEnd(); err != nil {
+		return fmt.Errorf("note the end of ring %q: %w", in.name, err)
+	}
+	c, ok := in.src.(io.Closer)
+	if !ok {
+		return nil
+	}
+	if err := c.Close(); err != nil {
+		return fmt.Errorf("close ring %q: %w", in.name, err)
+	}
+	return nil
+}
+
+func (in *input) noteEnd() error {
+	if in.locksClaim {
+		in.stage.mu.Lock()
+		defer in.stage.mu.Unlock()
+	}
+	in.over = true
+	return in.stage.ledger.conclude(in.stage.inputs)
+}
+
+// adoptEnds takes over which inputs have ended, from a journal of no other use: that
+// stays true.
+func (s *Stage) adoptEnds(p *past) {
+	for _, state := range p.inputs {
+		if state.ended && s.inputOf(state.id) == nil {
+			s.bereave(state.id, state.name).over = true
+		}
+	}
+}
