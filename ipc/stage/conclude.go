@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -9,12 +10,18 @@ import (
 	"github.com/ndring/ndring/proto"
 )
 
-// Ended reads the journal of ring out and returns the names of the inputs that an
+// Over is an input that has ended.
+type Over struct {
+	Name   string
+	RingID uint64 // proto.RingID.Short of it
+}
+
+// Ended reads the journal of ring out and returns the inputs that an
 // earlier life of its stage read to their end, by name. All of them is in results: they
 // need not be there any more, and are not given to New. A ring of such a name is
 // another one; what it holds belongs to a next output ring. Of a journal that is none
 // of out, or cut off before it says anything, there are none. The error is that of journal.
-func Ended(journal io.Reader, out proto.RingID) ([]string, error) {
+func Ended(journal io.Reader, out proto.RingID) ([]Over, error) {
 	p, err := readRecords(journal, func(have *identification) error {
 		if have.ring != out {
 			return errOtherRing(have.ring, out)
@@ -27,14 +34,14 @@ func Ended(journal io.Reader, out proto.RingID) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var names []string
+	var over []Over
 	for _, in := range p.inputs {
 		if in.ended {
-			names = append(names, in.name)
+			over = append(over, Over{in.name, in.id})
 		}
 	}
-	slices.Sort(names)
-	return names, nil
+	slices.SortFunc(over, func(a, b Over) int { return cmp.Compare(a.Name, b.Name) })
+	return over, nil
 }
 
 // conclude notes that all of the input is answered, and then lets its writer go: who

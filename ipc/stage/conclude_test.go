@@ -48,7 +48,8 @@ func TestEndedInputStaysEnded(t *testing.T) {
 		}
 	}
 	over, err := stage.Ended(bytes.NewReader(j.text), o.seg.Identity().RingID)
-	if err != nil || !reflect.DeepEqual(over, []string{"a", "b"}) {
+	want := []stage.Over{{Name: "a", RingID: a.seg.Identity().RingID.Short()}, {Name: "b", RingID: b.seg.Identity().RingID.Short()}}
+	if err != nil || !reflect.DeepEqual(over, want) {
 		t.Errorf("ended are %v, %v", over, err)
 	}
 }

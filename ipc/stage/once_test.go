@@ -233,7 +233,7 @@ func life(t *testing.T, cfg stage.Config, o *outlet, j *diary, feeds ...*feed) e
 	}
 	var sources []stage.Source
 	for _, f := range feeds {
-		if name := f.seg.Identity().Name; slices.Contains(over, name) {
+		if name := f.seg.Identity().Name; slices.ContainsFunc(over, func(o stage.Over) bool { return o.Name == name }) {
 			continue
 		} else if f.gone {
 			t.Fatalf("ring %s has ended and is gone, the journal says %v", name, over)

@@ -57,8 +57,8 @@ func runStage(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range over {
-		say(c, "%s: has ended in an earlier life of this stage", name)
+	if err := sayOver(c, over); err != nil {
+		return err
 	}
 	if left.done && len(list) == 0 {
 		return left.finish(c)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ndring/ndring/ipc"
+	"github.com/ndring/ndring/ipc/stage"
 	"github.com/ndring/ndring/proto"
 )
 
@@ -75,9 +76,9 @@ func endRound(t *testing.T, rng *rand.Rand, counts map[string]int) (kills int) {
 	left := len(counts)
 	for over := false; !over; kills++ {
 		var errs strings.Builder
-		stage := program(ctx, t, dir, "stage", "--in", strings.Join(names, ","), "--out", "y", "--kernel", "arcsec", "--name", "s", "--keep", "10m")
-		stage.Stderr = &errs
-		ended := started(t, stage)
+		victim := program(ctx, t, dir, "stage", "--in", strings.Join(names, ","), "--out", "y", "--kernel", "arcsec", "--name", "s", "--keep", "10m")
+		victim.Stderr = &errs
+		ended := started(t, victim)
 		var producers <-chan error = ends
 		if left == 0 {
 			producers = nil
@@ -97,7 +98,7 @@ func endRound(t *testing.T, rng *rand.Rand, counts map[string]int) (kills int) {
 		if over {
 			break
 		}
-		stage.Process.Kill()
+		victim.Process.Kill()
 		<-ended
 		if _, err := os.Stat(filepath.Join(dir, "y.ring")); err != nil && left == 0 {
 			over = true // it had done all but to end
@@ -162,4 +163,39 @@ func readResults(ctx context.Context, dir string, counts map[string]int) error {
 		return io.ErrUnexpectedEOF
 	}
 	return nil
+}
+
+// Check that a restarted stage says the goodbye that the life before did not get to, and
+// to no other ring of that name.
+func TestTakeLeave(t *testing.T) {
+	dir := ringDir(t)
+	w, err := ipc.Listen(t.Context(), "a", ipc.WriterConfig{Dir: dir, Capacity: 1 << 16})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := ipc.ReaderConfig{Dir: dir, Name: "s", Keep: time.Hour}
+	r, err := ipc.Dial(t.Context(), "a", cfg)
+	if err == nil {
+		err = r.Leave()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	over := stage.Over{Name: "a", RingID: w.Identity().RingID.Short()}
+	takeLeave(t.Context(), cfg, over) // the ring goes on
+	takeLeave(t.Context(), cfg, stage.Over{Name: "a", RingID: over.RingID + 1})
+	closed := make(chan error, 1)
+	go func() { closed <- w.Close(context.Background()) }()
+	for ended := false; !ended; {
+		takeLeave(t.Context(), cfg, over) // once it has ended
+		select {
+		case err := <-closed:
+			if err != nil {
+				t.Fatal(err)
+			}
+			ended = true
+		default:
+			time.Sleep(time.Millisecond)
+		}
+	}
 }

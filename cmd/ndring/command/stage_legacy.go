@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,8 +18,8 @@ import (
 // legacy is what an earlier life of a stage left of its output ring.
 type legacy struct {
 	id    proto.Identity
-	ended []string // inputs that it read to their end
-	done  bool     // it ended the ring, and every reader had all of it
+	ended []stage.Over // inputs that it read to their end
+	done  bool         // it ended the ring, and every reader had all of it
 }
 
 // legacyOf looks at the ring that a stage is to write, before its inputs are waited
@@ -53,13 +54,12 @@ func legacyOf(c *cli.Context) legacy {
 // without splits a list of rings and patterns into what is to be read yet and the
 // rings that have ended. A pattern that one of these matches waits for no other. A
 // finished ring is the past of a stage that reads nothing else; another one replaces it.
-func (l *legacy) without(list []string, out string) (rest, over []string, err error) {
+func (l *legacy) without(list []string, out string) (rest []string, over []stage.Over, err error) {
 	for _, part := range list {
-		mine := slices.DeleteFunc(slices.Clone(l.ended), func(name string) bool {
-			ok, _ := path.Match(part, name)
+		mine := slices.DeleteFunc(slices.Clone(l.ended), func(o stage.Over) bool {
+			ok, _ := path.Match(part, o.Name)
 			return !ok
 		})
-		over = append(over, mine...)
 		switch {
 		case len(mine) == 0:
 			rest = append(rest, part)
@@ -71,9 +71,13 @@ func (l *legacy) without(list []string, out string) (rest, over []string, err er
 			rest = append(rest, now...)
 		}
 	}
-	slices.Sort(over)
-	over = slices.Compact(over)
-	rest = slices.DeleteFunc(rest, func(name string) bool { return slices.Contains(over, name) })
+	for _, o := range l.ended {
+		asked := func(part string) bool { ok, _ := path.Match(part, o.Name); return ok }
+		if slices.ContainsFunc(list, asked) {
+			over = append(over, o)
+			rest = slices.DeleteFunc(rest, func(name string) bool { return name == o.Name })
+		}
+	}
 	if l.done && len(rest) > 0 {
 		return list, nil, nil
 	}
@@ -81,7 +85,7 @@ func (l *legacy) without(list []string, out string) (rest, over []string, err er
 }
 
 // of is the legacy if it matters: inputs are over.
-func (l *legacy) of(over []string) *legacy {
+func (l *legacy) of(over []stage.Over) *legacy {
 	if len(over) == 0 {
 		return nil
 	}
@@ -108,7 +112,7 @@ func (l *legacy) confirm(out *ipc.Writer) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	var now []string
+	var now []stage.Over
 	if err == nil {
 		defer f.Close()
 		if now, err = stage.Ended(f, out.Identity().RingID); err != nil {
@@ -116,9 +120,44 @@ func (l *legacy) confirm(out *ipc.Writer) error {
 		}
 	}
 	if !slices.Equal(now, l.ended) {
-		return fmt.Errorf("ring %s changed while this stage began: inputs ended were %q, are %q; start it again", out.Name(), l.ended, now)
+		return fmt.Errorf("ring %s changed while this stage began: inputs ended were %v, are %v; start it again", out.Name(), l.ended, now)
 	}
 	return nil
+}
+
+// sayOver tells which inputs have ended, and takes leave of them.
+func sayOver(c *cli.Context, over []stage.Over) error {
+	cfg, err := place(c)
+	if err != nil {
+		return err
+	}
+	for _, o := range over {
+		say(c, "%s: has ended in an earlier life of this stage", o.Name)
+		takeLeave(c.Context, cfg, o)
+	}
+	return nil
+}
+
+// takeLeave says goodbye to a ring that has ended, for an earlier life that died before
+// it could: its writer waits for that. Another ring of that name is left alone.
+func takeLeave(ctx context.Context, cfg ipc.ReaderConfig, o stage.Over) {
+	s, err := ipc.OpenSnapshot(cfg.Dir, o.Name)
+	if err != nil {
+		return
+	}
+	defer s.Close()
+	waits := false
+	err = ipc.Guard(func() error {
+		waits = s.Alive && s.Segment.Identity().RingID.Short() == o.RingID && s.Segment.State().Ended
+		return nil
+	}, s)
+	if err != nil || !waits || cfg.Keep == 0 {
+		return
+	}
+	cfg.NoWait = true
+	if r, err := ipc.Dial(ctx, o.Name, cfg); err == nil {
+		r.Close()
+	}
 }
 
 // finish removes a ring that an earlier life ended, with nothing left to do.
