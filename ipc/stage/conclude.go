@@ -48,7 +48,7 @@ func Ended(journal io.Reader, out proto.RingID) ([]Over, error) {
 // does not find the ring any more finds the note.
 func (in *input) conclude() error {
 	if err := in.noteEnd(); err != nil {
-		return fmt.Errorf("note the end of ring %q: %w", in.name, err)
+		return fmt.Errorf("end of ring %q: %w", in.name, err)
 	}
 	c, ok := in.src.(io.Closer)
 	if !ok {

@@ -72,3 +72,33 @@ func TestNothingEnded(t *testing.T) {
 		t.Errorf("no input: %v", err)
 	}
 }
+
+// Check that a stage whose journal cannot be written says so with the cause, whichever
+// write it is, and that the next life, with room again, leaves the output of one that
+// never had to.
+func TestJournalFailsOnce(t *testing.T) {
+	const seed, frames = 11, 400
+	full := errors.New("no room")
+	whole := untouched(t, seed, frames)
+	failures := 0
+	for after := range 12 {
+		f := newFeed(t, "in", seed, frames, 100)
+		d := &fate{left: -1}
+		o, j := newOutlet(t, d, 1<<16), &diary{fate: d}
+		j.fails, j.failsAfter = full, after
+		for err := life(t, stage.Config{}, o, j, f); err != nil; err = life(t, stage.Config{}, o, j, f) {
+			if !errors.Is(err, stage.ErrJournal) || !errors.Is(err, full) {
+				t.Fatalf("write %d fails: %v", after, err)
+			}
+			failures++
+			rise(t, o, -1, f)
+		}
+		o.drain()
+		if !reflect.DeepEqual(o.got, whole) {
+			t.Fatalf("write %d fails: %s", after, difference(o.got, whole))
+		}
+	}
+	if failures < 5 {
+		t.Fatalf("%d writes failed: the test tests nothing", failures)
+	}
+}

@@ -12,6 +12,10 @@ var (
 	// ErrOther is returned when the output ring was written by another stage: another
 	// kernel, or one made with other parameters.
 	ErrOther = errors.New("output ring of another stage")
+	// ErrJournal is returned when the journal could not be written; it comes with why. What
+	// was committed to the output ring stays right, and so does what the journal held before:
+	// a stage that is started again goes on, so the ring is to be left, not ended.
+	ErrJournal = errors.New("journal not written")
 	// ErrEvicted is returned when the writer of an input ring stopped waiting for
 	// this stage while a result was computed. The result is not committed.
 	ErrEvicted = errors.New("stage was evicted from its input")

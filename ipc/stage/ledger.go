@@ -32,6 +32,7 @@ type ledger struct {
 	recent   chain  // streams that changed at floor or later, in that order
 	saved    chain  // streams that the journal holds as they are
 	live     int64  // bytes of the journal that count: the records of saved streams
+	failed   error  // of the journal: what is written behind a torn record is not read
 	scribe   scribe
 }
 
@@ -145,10 +146,18 @@ func (l *ledger) advance(bytes uint64, inputs []*input) error {
 	if int64(reach-l.capacity-l.floor) <= 0 {
 		return nil
 	}
-	if err := l.save(reach-l.capacity, inputs); err != nil {
-		return fmt.Errorf("save the state of streams: %w", err)
+	if l.failed == nil {
+		l.failed = broken("save the state of streams", l.save(reach-l.capacity, inputs))
 	}
-	return nil
+	return l.failed
+}
+
+// broken says that an error is the journal's.
+func broken(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w: %w", doing, ErrJournal, err)
 }
 
 // conclude commits to the journal that one of inputs has ended.
@@ -156,7 +165,10 @@ func (l *ledger) conclude(inputs []*input) error {
 	if l == nil {
 		return nil
 	}
-	return l.scribe.commit(l.floor, inputs)
+	if l.failed == nil {
+		l.failed = broken("note the end of an input", l.scribe.commit(l.floor, inputs))
+	}
+	return l.failed
 }
 
 // save raises the floor to need or higher: streams that changed before are written

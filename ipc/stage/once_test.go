@@ -73,6 +73,9 @@ type diary struct {
 	*fate
 	text []byte
 	size int // the largest it ever was
+
+	fails      error // of one Append, if not nil, of which a part is written
+	failsAfter int   // so many that do not fail
 }
 
 func (d *diary) Open() (io.ReadCloser, error) {
@@ -83,6 +86,13 @@ func (d *diary) Open() (io.ReadCloser, error) {
 }
 
 func (d *diary) Append(p []byte) error {
+	if d.fails != nil {
+		if d.failsAfter--; d.failsAfter < 0 {
+			err := d.fails
+			d.fails, d.text = nil, append(d.text, p[:len(p)/2]...)
+			return err
+		}
+	}
 	for _, part := range [][]byte{p[:len(p)/3], p[len(p)/3:]} {
 		if err := d.step(); err != nil {
 			return err

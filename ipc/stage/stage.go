@@ -96,7 +96,7 @@ func New(out Sink, cfg Config, in ...Source) (*Stage, error) {
 }
 
 // Run reads every input to its end and returns nil, or the first error: those of
-// ctx and of the rings, ErrDType and ErrEvicted, and ring.ErrSegmentLost where a ring
+// ctx and of the rings, ErrDType, ErrEvicted and ErrJournal, and ring.ErrSegmentLost where a ring
 // that is a ring.Region, as those of package ipc are, loses its memory. It runs once. The inputs are left
 // where the first uncommitted result belongs.
 func (s *Stage) Run(ctx context.Context) error {

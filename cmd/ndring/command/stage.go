@@ -119,8 +119,19 @@ func process(c *cli.Context, out *ipc.Writer, inputs []*ipc.Reader, cfg stage.Co
 	err = s.Run(c.Context)
 	counted()
 	p.stop()
-	err = errors.Join(err, closeRing(c, out))
+	err = errors.Join(err, settle(c, out, err))
 	return reportStage(c, out.Name(), s, p, err)
+}
+
+// settle ends the output ring; but for want of its journal it is left as a death would
+// leave it: the next stage goes on, where the end would make half of the results look
+// like all of them.
+func settle(c *cli.Context, out *ipc.Writer, err error) error {
+	if !errors.Is(err, stage.ErrJournal) {
+		return closeRing(c, out)
+	}
+	say(c, "%s: the ring stays; remove the cause and start the stage again with the same flags", out.Name())
+	return out.Leave()
 }
 
 // giveUp ends a new ring. One of an earlier life stays: a stage that it suits can go on.

@@ -3,6 +3,8 @@ package command
 import (
 	"context"
 	"errors"
+	"flag"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -16,6 +18,7 @@ import (
 	"github.com/ndring/ndring/ipc"
 	"github.com/ndring/ndring/ipc/stage"
 	"github.com/ndring/ndring/proto"
+	"github.com/urfave/cli/v2"
 )
 
 // endRounds is how many stages are killed around their end: NDRING_STAGE_ENDS, or a few.
@@ -196,6 +199,30 @@ func TestTakeLeave(t *testing.T) {
 			ended = true
 		default:
 			time.Sleep(time.Millisecond)
+		}
+	}
+}
+
+// Check that the output ring of a stage stays for the next life when the journal could not
+// be written, with words that say so, and ends after any other error.
+func TestRingStaysWithoutJournal(t *testing.T) {
+	for _, c := range []struct {
+		err   error
+		stays bool
+	}{{nil, false}, {stage.ErrDType, false}, {fmt.Errorf("claim: %w", stage.ErrJournal), true}} {
+		w, err := ipc.Listen(t.Context(), "y", ipc.WriterConfig{Dir: ringDir(t), Capacity: 1 << 16})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var said strings.Builder
+		inner := cli.NewContext(&cli.App{ErrWriter: &said}, flag.NewFlagSet("stage", flag.ContinueOnError), nil)
+		inner.Context = t.Context()
+		if err := settle(inner, w, c.err); err != nil {
+			t.Fatal(err)
+		}
+		_, err = os.Stat(filepath.Join(w.Dir(), "y.ring"))
+		if stays := err == nil; stays != c.stays || strings.Contains(said.String(), "start the stage again") != c.stays {
+			t.Errorf("after %v: the ring stays: %v; said %q", c.err, stays, said.String())
 		}
 	}
 }
