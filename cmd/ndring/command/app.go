@@ -36,10 +36,14 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), endSignals()...)
 	defer stop()
 	survivePipes()
-	app := newApp(stdin, stdout, stderr)
+	out := &output{to: stdout}
+	app := newApp(stdin, out, stderr)
 	ordered, err := flagsFirst(app.Commands, args)
 	if err == nil {
 		err = app.RunContext(ctx, ordered)
+	}
+	if err == nil {
+		err = out.err
 	}
 	if err == nil {
 		return exitOK

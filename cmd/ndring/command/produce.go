@@ -180,7 +180,7 @@ func newProducer(c *cli.Context, w *ipc.Writer, f feed.Feed) *producer {
 }
 
 // run writes frames until the count is reached, the source ends, or ctx does; the
-// last two give nil and the error of ctx.
+// last gives the error of ctx, and so is a source that ends before the count an error.
 func (p *producer) run(ctx context.Context) error {
 	for p.count == 0 || p.next+p.dropped < p.count {
 		if err := ctx.Err(); err != nil { // a claim that finds room does not look
@@ -190,6 +190,9 @@ func (p *producer) run(ctx context.Context) error {
 			return err
 		}
 		err := p.frame(ctx)
+		if errors.Is(err, io.EOF) && p.count > 0 {
+			return fmt.Errorf("the source ended after %d of %d frames; send more, or lower --count", p.next+p.dropped, p.count)
+		}
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
