@@ -125,6 +125,9 @@ func (d *directory) open(name string, flags int) (*os.File, error) {
 func (d *directory) fileOpenError(name string, err error) error {
 	var st unix.Stat_t
 	if unix.Fstatat(d.fd, name, &st, unix.AT_SYMLINK_NOFOLLOW) == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
+		if st.Mode&unix.S_IFMT == unix.S_IFDIR { // to recreate the ring would not remove it
+			return fmt.Errorf("%q %w, not a ring's file; remove it: %w", d.file(name), unix.EISDIR, ErrFile)
+		}
 		return fmt.Errorf("%q is %s, not a ring's file; remove it: %w", d.file(name), fileKind(st.Mode), ErrFile)
 	}
 	if err == nil { // it was replaced meanwhile

@@ -35,7 +35,10 @@ func Listen(ctx context.Context, name string, cfg WriterConfig) (*Writer, error)
 	lock, err := takeLock(dir, name)
 	if err != nil {
 		dir.close()
-		return nil, fmt.Errorf("listen: %w", err)
+		if errors.Is(err, ErrWriterAlive) { // it names the ring
+			return nil, fmt.Errorf("listen: %w", err)
+		}
+		return nil, fmt.Errorf("listen on ring %q: %w", name, err)
 	}
 	w := &Writer{dir: dir, lock: lock, log: loggerOr(cfg.Logger), name: name}
 	w.journal = Journal{dir: dir, name: name + stateSuffix}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -313,5 +314,31 @@ func TestLeftoverFinished(t *testing.T) {
 	again := listen(t, "x", WriterConfig{Dir: dir})
 	if again.Epoch() != 1 || again.State().Number != 0 {
 		t.Errorf("epoch %d, frame %d, want a new ring", again.Epoch(), again.State().Number)
+	}
+}
+
+// Check that a directory in the place of a ring's file is named as what it is, with the
+// ring, and neither removed nor said to be by Recreate.
+func TestDirectoryForAFile(t *testing.T) {
+	for _, suffix := range []string{segmentSuffix, lockSuffix} {
+		for _, recreate := range []bool{false, true} {
+			dir := testDir(t)
+			at := filepath.Join(dir, "x"+suffix)
+			if err := os.Mkdir(at, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			var said strings.Builder
+			_, err := Listen(t.Context(), "x", WriterConfig{Dir: dir, Recreate: recreate, Logger: slog.New(slog.NewTextHandler(&said, nil))})
+			if !errors.Is(err, ErrFile) || errors.Is(err, ErrLeftover) || said.Len() > 0 {
+				t.Errorf("%s, recreate %v: %v; said %q", suffix, recreate, err, said.String())
+				continue
+			}
+			for _, want := range []string{`ring "x"`, at, "is a directory", "remove it"} {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%s, recreate %v: %v, want %q", suffix, recreate, err, want)
+				}
+			}
+			os.Remove(at)
+		}
 	}
 }
