@@ -19,7 +19,7 @@ type Stats struct {
 	ChunkBytes  uint64 `json:"chunk_bytes"`  // payload
 	Results     uint64 `json:"results"`      // PRIMARY and DELTA
 	ResultBytes uint64 `json:"result_bytes"` // payload
-	Direct      uint64 `json:"direct"`       // chunks and results that went between socket and ring without a copy
+	Direct      uint64 `json:"direct"`       // chunks and results, added up, that went between socket and ring without a copy
 	Moved       uint64 `json:"moved"`        // of those begun that way, the ones that were copied because the client was slow
 	Stray       uint64 `json:"stray"`        // results of streams that are not, or no longer, served here
 }
