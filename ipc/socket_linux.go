@@ -135,19 +135,27 @@ func (s *socket) sendRights(packet, rights []byte) error {
 // io.EOF after a hang-up, and after an empty packet, which no peer sends.
 //
 // A peer that hangs up without having read all it was sent resets the connection; the
-// reset is told before what the peer sent last, such as its goodbye.
+// reset is told before what the peer sent last, such as its goodbye. Nor is an end
+// final at once: the kernel looks for a packet, then whether the peer hung up, and both
+// may come between the two. So each is looked behind once more.
 func (s *socket) receive(buf []byte) (int, error) {
-	for reset := false; ; {
+	for reset, ended := false, false; ; {
 		n, _, err := unix.Recvfrom(s.fd, buf, unix.MSG_DONTWAIT)
 		switch err {
 		case nil:
-			if n == 0 {
+			if n > 0 {
+				s.received.Add(uint64(n))
+				return n, nil
+			}
+			if ended {
 				return 0, io.EOF
 			}
-			s.received.Add(uint64(n))
-			return n, nil
+			ended = true
 		case unix.EINTR:
 		case unix.EAGAIN:
+			if ended {
+				return 0, io.EOF
+			}
 			return 0, errWouldBlock
 		default:
 			if err != unix.ECONNRESET || reset {
@@ -165,13 +173,18 @@ func (s *socket) receive(buf []byte) (int, error) {
 // and with a packet that is refused: they are parsed on every return.
 func (s *socket) receiveRights(buf []byte) (n int, fds []int, err error) {
 	rights := make([]byte, unix.CmsgSpace(4*maxDescriptors))
-	for {
+	for ended := false; ; {
 		n, rn, flags, _, err := unix.Recvmsg(s.fd, buf, rights, unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
 		if err == unix.EINTR {
 			continue
 		}
 		fds := parseRights(rights[:max(0, rn)])
 		switch {
+		case err == nil && n == 0 && len(fds) == 0 && flags&unix.MSG_CTRUNC == 0 && !ended:
+			ended = true // see receive
+			continue
+		case err == unix.EAGAIN && ended:
+			return 0, fds, io.EOF
 		case err == unix.EAGAIN:
 			return 0, fds, errWouldBlock
 		case err != nil:

@@ -434,3 +434,35 @@ func TestForeignDoorbell(t *testing.T) {
 	}
 	bell.Ring() // returns although the counter is full
 }
+
+// Check that what a peer sends just before it hangs up comes before the end, though the
+// kernel looks for packets first and for the hang-up after that. The two meet by chance:
+// without a second look about once in some thousand times.
+func TestLastWordsBeforeHangup(t *testing.T) {
+	var packet [proto.NoteBytes]byte
+	proto.Note{Type: proto.MsgClosed, Position: 64}.Encode(packet[:])
+	for n := range 4000 {
+		pair, err := unix.Socketpair(unix.AF_UNIX, socketType, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		from, to := &socket{fd: pair[0]}, &socket{fd: pair[1]}
+		go func() {
+			from.send(packet[:])
+			from.close()
+		}()
+		var buf packetBuffer
+		size := 0
+		for err = errWouldBlock; err == errWouldBlock; {
+			if n%2 == 0 {
+				size, err = to.receive(buf[:])
+			} else {
+				size, _, err = to.receiveRights(buf[:])
+			}
+		}
+		to.close()
+		if err != nil || size != len(packet) {
+			t.Fatalf("round %d: %d bytes, %v, want the last packet", n, size, err)
+		}
+	}
+}
