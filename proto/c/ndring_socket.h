@@ -62,18 +62,28 @@ static inline enum ndr_received ndr_send(int fd, const void *packet, size_t byte
     return errno == EAGAIN || errno == EWOULDBLOCK ? NDR_WOULD_BLOCK : NDR_HUNG_UP;
 }
 
-/* ndr_receive takes one packet in; descriptors that come along are dropped. */
+/* ndr_receive takes one packet in; descriptors that come along are dropped.
+ *
+ * The kernel looks for a packet, then whether the peer has hung up, and both may come
+ * between the two; and it tells a reset before what the peer sent last. So either is
+ * looked behind once more. */
 static inline enum ndr_received ndr_receive(int fd, void *packet, size_t *bytes) {
-    ssize_t n;
+    int ended = 0, reset = 0;
 
-    do {
-        n = recv(fd, packet, NDR_PACKET, MSG_DONTWAIT);
-    } while (n < 0 && errno == EINTR);
-    if (n > 0) {
-        *bytes = (size_t)n;
-        return NDR_RECEIVED;
+    for (;;) {
+        ssize_t n = recv(fd, packet, NDR_PACKET, MSG_DONTWAIT);
+        if (n > 0) {
+            *bytes = (size_t)n;
+            return NDR_RECEIVED;
+        }
+        if (n == 0 && !ended) {
+            ended = 1;
+        } else if (n < 0 && errno == ECONNRESET && !reset) {
+            reset = 1;
+        } else if (n == 0 || errno != EINTR) {
+            return n < 0 && !ended && (errno == EAGAIN || errno == EWOULDBLOCK) ? NDR_WOULD_BLOCK : NDR_HUNG_UP;
+        }
     }
-    return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) ? NDR_WOULD_BLOCK : NDR_HUNG_UP;
 }
 
 static inline void ndr_close_rights(int *rights, unsigned count) {
@@ -81,6 +91,19 @@ static inline void ndr_close_rights(int *rights, unsigned count) {
 
     for (i = 0; i < count; i++) {
         ndr_close(&rights[i]);
+    }
+}
+
+/* ndr_take_rights appends the descriptors that came with message to rights. */
+static inline void ndr_take_rights(struct msghdr *message, int *rights, unsigned *count) {
+    struct cmsghdr *each;
+
+    for (each = CMSG_FIRSTHDR(message); each != NULL; each = CMSG_NXTHDR(message, each)) {
+        if (each->cmsg_level == SOL_SOCKET && each->cmsg_type == SCM_RIGHTS) {
+            unsigned here = (unsigned)((each->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+            memcpy(rights + *count, CMSG_DATA(each), here * sizeof(int));
+            *count += here;
+        }
     }
 }
 
@@ -93,9 +116,9 @@ static inline enum ndr_received ndr_receive_rights(int fd, void *packet, size_t 
         struct cmsghdr align;
     } control;
     struct msghdr message;
-    struct cmsghdr *each;
     struct iovec part;
     ssize_t n;
+    int looks;
 
     *count = 0;
     memset(&message, 0, sizeof message);
@@ -104,25 +127,25 @@ static inline enum ndr_received ndr_receive_rights(int fd, void *packet, size_t 
     message.msg_iov = &part;
     message.msg_iovlen = 1;
     message.msg_control = control.room;
-    message.msg_controllen = sizeof control.room;
-    do {
-        n = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    } while (n < 0 && errno == EINTR);
-    if (n < 0) {
-        return errno == EAGAIN || errno == EWOULDBLOCK ? NDR_WOULD_BLOCK : errno == ECONNRESET ? NDR_BROKEN : NDR_HUNG_UP;
-    }
-    for (each = CMSG_FIRSTHDR(&message); each != NULL; each = CMSG_NXTHDR(&message, each)) {
-        if (each->cmsg_level == SOL_SOCKET && each->cmsg_type == SCM_RIGHTS) {
-            unsigned here = (unsigned)((each->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-            memcpy(rights + *count, CMSG_DATA(each), here * sizeof(int));
-            *count += here;
+    for (looks = 1; looks <= 2; looks++) { /* see ndr_receive */
+        do {
+            message.msg_controllen = sizeof control.room;
+            n = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        } while (n < 0 && errno == EINTR);
+        if (n < 0) {
+            int nothing = errno == EAGAIN || errno == EWOULDBLOCK;
+            return nothing && looks == 1 ? NDR_WOULD_BLOCK : errno == ECONNRESET ? NDR_BROKEN : NDR_HUNG_UP;
+        }
+        ndr_take_rights(&message, rights, count);
+        if (n > 0) {
+            *bytes = (size_t)n;
+            return message.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ? NDR_BROKEN : NDR_RECEIVED;
+        }
+        if (*count > 0) {
+            break; /* an empty packet, which no peer of ours sends */
         }
     }
-    if (n == 0) {
-        return NDR_HUNG_UP;
-    }
-    *bytes = (size_t)n;
-    return message.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ? NDR_BROKEN : NDR_RECEIVED;
+    return NDR_HUNG_UP;
 }
 
 /* Places of an outbox, in the order in which they are sent. */

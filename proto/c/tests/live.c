@@ -3,7 +3,9 @@
  * Readers are processes of their own; the writer is this one. */
 #include "../ndring.h"
 
+#include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #define CHECK(what)                                                              \
@@ -451,6 +453,70 @@ static void claims(int unused) {
     CHECK(ndring_writer_close(w, 0) == NDRING_OK);
 }
 
+/* What a peer sends just before it hangs up comes before the end. It must send and hang up
+ * within one look of the kernel's: without a second look that comes now and then. */
+static void say_and_hang_up(int fd) {
+    ndr_note note;
+
+    memset(&note, 0, sizeof note);
+    CHECK(ndr_send(fd, &note, sizeof note, NULL, 0) == NDR_RECEIVED);
+}
+
+static void last_words(int unused) {
+    enum { PAIRS = 100, TIMES = 40 };
+    int mine[PAIRS], theirs[PAIRS], pair[2], times, i, status;
+    uint8_t packet[NDR_PACKET];
+    uint64_t *turn = (uint64_t *)mmap(NULL, sizeof *turn, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    pid_t pid, parent = getpid();
+
+    (void)unused;
+    CHECK(turn != MAP_FAILED);
+    for (times = 0; times < TIMES; times++) {
+        for (i = 0; i < PAIRS; i++) {
+            CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
+            mine[i] = pair[0];
+            theirs[i] = pair[1];
+        }
+        ndr_store(turn, 0);
+        pid = fork();
+        CHECK(pid >= 0);
+        if (pid == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            CHECK(getppid() == parent); /* or it ended before */
+        }
+        for (i = 0; i < PAIRS; i++) {
+            close(pid == 0 ? mine[i] : theirs[i]);
+        }
+        for (i = 0; i < PAIRS && pid == 0; i++) {
+            while (ndr_load(turn) <= (uint64_t)i) {
+                sched_yield();
+            }
+            say_and_hang_up(theirs[i]);
+            close(theirs[i]);
+        }
+        if (pid == 0) {
+            _exit(0);
+        }
+        for (i = 0; i < PAIRS; i++) {
+            enum ndr_received got = NDR_WOULD_BLOCK;
+            int rights[4 * NDR_MAX_RIGHTS];
+            unsigned count, looks;
+            size_t n = 0;
+            ndr_store(turn, (uint64_t)i + 1);
+            for (looks = 1; got == NDR_WOULD_BLOCK; looks++) {
+                if (looks % 1000 == 0) {
+                    sched_yield();
+                }
+                got = times % 2 ? ndr_receive(mine[i], packet, &n) : ndr_receive_rights(mine[i], packet, &n, rights, &count);
+            }
+            CHECK(got == NDR_RECEIVED && n == sizeof(ndr_note));
+            close(mine[i]);
+        }
+        CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+    }
+    CHECK(munmap(turn, sizeof *turn) == 0);
+}
+
 /* A ring that drops counts every frame of a group that found no room. */
 static void dropping(int unused) {
     ndring_writer_config c;
@@ -599,7 +665,7 @@ int main(int argc, char **argv) {
         {"eviction, park", eviction, NDRING_WAKE_PARK},   {"eviction, stream", eviction, NDRING_WAKE_STREAM},
         {"observers", observers, 0},                      {"writer lost, park", lost, NDRING_WAKE_PARK},
         {"writer lost, stream", lost, NDRING_WAKE_STREAM}, {"claims", claims, 0},
-        {"dropping", dropping, 0},
+        {"dropping", dropping, 0},                        {"last words", last_words, 0},
         {"attaching", attaching, 0},                      {"files", files, 0},
         {"hostile description", hostile, 0},
     };

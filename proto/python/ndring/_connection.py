@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Tuple
 
 from . import _layout as L
 from . import _order
+from ._packet import receive
 from ._slots import Attached
 from .errors import NdringError, NoPositionError, RefusedError, SlotError, VersionError
 from .identity import table_bytes
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 HELLO_SECONDS = 2.0
 _CUT_SECONDS = 1.0  # a cut connection of a living reader in park mode
 _SO_PEERPIDFD = 77
-_PACKET = L.MESSAGE_MAX + 1
 GREETING, ATTACHED, SEVERED, GONE = range(4)  # how far a connection has come
 _NO_PARK = "this writer serves readers in stream mode only: ask for stream mode"
 
@@ -81,11 +81,9 @@ class Connection:
         self.flush()
         while self.stage in (GREETING, ATTACHED):
             try:
-                packet = self.sock.recv(_PACKET, socket.MSG_DONTWAIT)
+                packet = receive(self.sock)
             except BlockingIOError:
                 return
-            except OSError:
-                packet = b""
             if not packet:
                 self.hang_up()
             elif self.stage == GREETING:

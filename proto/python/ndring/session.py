@@ -10,6 +10,7 @@ import time
 from typing import List, Optional, Sequence, Tuple
 
 from . import _layout as L
+from ._packet import PACKET_BYTES, receive
 from ._park import Parking
 from .directory import SOCKET, Directory, check_file
 from .errors import HandshakeError, NdringError, NoRingError, refusal
@@ -21,7 +22,6 @@ from .table import Table, decode_table_head
 ANSWER_SECONDS = 5.0  # from hello to welcome
 _MAX_DESCRIPTORS = 16
 _LONGEST_SECONDS = 1e6  # of one sleep; poll takes no more than 32 bits of milliseconds
-_PACKET = L.MESSAGE_MAX + 1  # so that a longer one shows
 
 
 class HangUp(NdringError):
@@ -50,13 +50,8 @@ class Session:
         a hang-up: the connection is worth nothing any more."""
         while not self.hung_up:
             try:
-                packet = self.sock.recv(_PACKET, socket.MSG_DONTWAIT)
+                packet = receive(self.sock)
             except BlockingIOError:
-                return
-            except InterruptedError:
-                continue
-            except OSError:
-                self.hung_up = True
                 return
             try:
                 if not packet:
@@ -184,7 +179,7 @@ def _answer(sock: socket.socket) -> Tuple[bytes, List[int]]:
     while True:
         sock.settimeout(max(0.001, deadline - time.monotonic()))
         try:
-            packet, control, flags, _ = sock.recvmsg(_PACKET, socket.CMSG_SPACE(4 * _MAX_DESCRIPTORS), socket.MSG_CMSG_CLOEXEC)
+            packet, control, flags, _ = sock.recvmsg(PACKET_BYTES, socket.CMSG_SPACE(4 * _MAX_DESCRIPTORS), socket.MSG_CMSG_CLOEXEC)
         except ConnectionResetError:
             resets += 1
             if resets > 1:

@@ -16,6 +16,7 @@ import numpy as np
 
 import ndring
 from ndring import _layout as L
+from ndring._packet import receive
 
 SMALL = 1 << 16
 
@@ -291,6 +292,33 @@ class Waiting(Rings):
                 "p.publish([1.0]); print(c.next(60).number, flush=True); c.close(); p.close()\n") as scarce:
             out, _ = scarce.communicate(timeout=100)
         self.assertEqual(out, "True True\n0\n")
+
+
+class Ends(unittest.TestCase):
+    """The end of a control connection. What comes between two looks of the kernel's comes
+    by chance only, so a stand-in for the socket says what each look finds."""
+
+    def took(self, *looks):
+        class Stand:
+            def recv(self, size, flags):
+                found = looks_left.pop(0)
+                if isinstance(found, bytes):
+                    return found
+                raise found
+        looks_left = list(looks)
+        return receive(Stand())
+
+    def test_last_words(self):
+        """Check that a packet behind an end or a reset is taken, and that the end comes
+        after it."""
+        self.assertEqual(self.took(b"", b"x"), b"x")
+        self.assertEqual(self.took(ConnectionResetError(), b"x"), b"x")
+        self.assertEqual(self.took(ConnectionResetError(), b"", b"x"), b"x")
+        for looks in ((b"", b""), (b"", BlockingIOError()), (ConnectionResetError(), ConnectionResetError()),
+                      (ConnectionResetError(), b"", b""), (BrokenPipeError(),)):
+            self.assertEqual(self.took(*looks), b"")
+        with self.assertRaises(BlockingIOError):
+            self.took(BlockingIOError())
 
 
 class Restarts(Rings):
