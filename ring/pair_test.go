@@ -11,6 +11,7 @@ import (
 
 	"github.com/ndring/ndring/proto"
 	"github.com/ndring/ndring/ring"
+	"github.com/ndring/ndring/ring/ringtest"
 )
 
 const smallBytes = proto.MinCapacityBytes // capacity of most test rings
@@ -26,32 +27,11 @@ type awake struct{}
 func (awake) Sleep(context.Context) error { return errAsleep }
 func (awake) Ring()                       {}
 
-// bell is the control plane of tests within one process: a channel.
-type bell chan struct{}
+type bell = ringtest.Bell
 
-func newBell() bell { return make(bell, 1) }
+func newBell() bell { return ringtest.NewBell() }
 
-func (b bell) Ring() {
-	select {
-	case b <- struct{}{}:
-	default:
-	}
-}
-
-func (b bell) Sleep(ctx context.Context) error {
-	select {
-	case <-b:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func aligned(n uint64) []byte {
-	b := make([]byte, n+proto.LineBytes)
-	off := uint64(-uintptr(unsafe.Pointer(&b[0])) % proto.LineBytes)
-	return b[off : off+n : off+n]
-}
+func aligned(n uint64) []byte { return ringtest.Memory(n) }
 
 func cloneAligned(b []byte) []byte {
 	c := aligned(uint64(len(b)))

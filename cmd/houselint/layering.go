@@ -26,6 +26,7 @@ func layers() []layer {
 		{dir: "proto", withheld: kernelless},
 		{dir: "ring", below: []string{"proto"}, withheld: kernelless},
 		{dir: "ring/mutation", outside: []string{sys}, tests: true},
+		{dir: "ring/ringtest", below: []string{"proto", "ring"}, withheld: kernelless, tests: true},
 		{dir: "kernel", below: []string{"proto"}, outside: []string{"golang.org/x/sys/cpu"}, withheld: kernelless},
 		{dir: "ipc", below: []string{"proto", "ring"}, outside: []string{sys, mapping}},
 		{dir: "ipc/stage", below: []string{"proto", "ring", "kernel", "ipc"}, outside: []string{sys}},

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ndring/ndring/ipc/bridge"
+	"github.com/ndring/ndring/ring/ringtest"
 )
 
 func announce(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
@@ -189,9 +190,9 @@ func TestMaxClients(t *testing.T) {
 // Check that a bridge is refused without anything to answer chunks, with limits
 // its rings cannot hold, or with rings that drop.
 func TestNewRefuses(t *testing.T) {
-	to, from := newRing(t, "to", 1<<16), newRing(t, "from", 1<<16)
+	to, from := ringtest.New(t, "to", 1<<16), ringtest.New(t, "from", 1<<16)
 	k := newKernel(t, "identity")
-	sink, source := to.writer(), from.attach(t)
+	sink, source := to, from.AttachOldest(t)
 	for i, cfg := range []bridge.Config{
 		{}, {To: sink}, {From: source}, {To: sink, From: source, Kernel: k},
 		{To: sink, From: source, LimitBytes: 16384},

@@ -15,6 +15,7 @@ import (
 	"github.com/ndring/ndring/ipc/bridge"
 	"github.com/ndring/ndring/ipc/stage"
 	"github.com/ndring/ndring/proto"
+	"github.com/ndring/ndring/ring/ringtest"
 )
 
 // Check that a client that sends byte by byte is served like any other.
@@ -127,7 +128,7 @@ func TestCreditIsExact(t *testing.T) {
 	if _, err := c.Write(many); err != nil {
 		t.Fatal(err)
 	}
-	src := w.to.attach(t)
+	src := w.to.AttachOldest(t)
 	for range memory / cost {
 		if _, err := src.Next(context.Background()); err != nil {
 			t.Fatal(err)
@@ -277,7 +278,7 @@ func TestResultsEnd(t *testing.T) {
 	if _, err := c.Write(chunk(1)); err != nil {
 		t.Fatal(err)
 	}
-	w.from.w.Finish()
+	w.from.Finish()
 	if err := <-w.served; !errors.Is(err, bridge.ErrResultsEnded) {
 		t.Error(err)
 	}
@@ -291,7 +292,7 @@ func TestResultsEnd(t *testing.T) {
 // that results of unknown streams hurt nobody.
 func TestStageEndsStream(t *testing.T) {
 	w := newWorld(t, false, "", bridge.Config{})
-	src := w.to.attach(t)
+	src := w.to.AttachOldest(t)
 	c := w.raw()
 	if _, err := c.Write(chunk(7)); err != nil {
 		t.Fatal(err)
@@ -305,7 +306,7 @@ func TestStageEndsStream(t *testing.T) {
 		g := proto.Header{DType: proto.F64, NDim: 1, ExtFlags: proto.ExtStream, Stream: h.Stream, Sequence: h.Sequence}
 		g.Shape[0] = 1
 		set(&g)
-		claim, err := w.from.w.ClaimFrame(context.Background(), &g)
+		claim, err := w.from.ClaimFrame(context.Background(), &g)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -332,7 +333,7 @@ func TestStageEndsStream(t *testing.T) {
 // takes, costs that client its connection and not the bridge its memory.
 func TestStageSendsTooMuch(t *testing.T) {
 	w := newWorld(t, false, "", bridge.Config{MemoryBytes: 1 << 10, LimitBytes: 8 << 10})
-	src := w.to.attach(t)
+	src := w.to.AttachOldest(t)
 	c := w.raw()
 	if _, err := c.Write(chunk(7)); err != nil {
 		t.Fatal(err)
@@ -344,7 +345,7 @@ func TestStageSendsTooMuch(t *testing.T) {
 	h := f.Header()
 	h.ExtFlags, h.Shape[0] = proto.ExtStream, 1000
 	for !strings.Contains(w.log.String(), "more than was asked") {
-		claim, err := w.from.w.ClaimFrame(context.Background(), &h)
+		claim, err := w.from.ClaimFrame(context.Background(), &h)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -356,19 +357,19 @@ func TestStageSendsTooMuch(t *testing.T) {
 }
 
 // alwaysReady is a source that never admits that it holds nothing more.
-type alwaysReady struct{ heapReader }
+type alwaysReady struct{ ringtest.Reader }
 
 func (alwaysReady) Ready() bool { return true }
 
 // Check that results are sent now and then even if there is always another one.
 func TestResultsAreSentInBetween(t *testing.T) {
 	const chunks = 1100
-	to, from := newRing(t, "to", 1<<20), newRing(t, "from", 1<<20)
-	b, err := bridge.New(bridge.Config{To: to.writer(), From: alwaysReady{from.attach(t)}, Grace: time.Millisecond})
+	to, from := ringtest.New(t, "to", 1<<20), ringtest.New(t, "from", 1<<20)
+	b, err := bridge.New(bridge.Config{To: to, From: alwaysReady{from.AttachOldest(t)}, Grace: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := stage.New(from.w, stage.Config{Kernel: newKernel(t, "identity"), NoDelta: true}, to.attach(t))
+	s, err := stage.New(from.Writer, stage.Config{Kernel: newKernel(t, "identity"), NoDelta: true}, to.AttachOldest(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/ndring/ndring/ipc/stage"
 	"github.com/ndring/ndring/kernel"
 	"github.com/ndring/ndring/proto"
+	"github.com/ndring/ndring/ring/ringtest"
 )
 
 // record is a log that a test can look into.
@@ -43,8 +44,8 @@ type world struct {
 	log    record
 	cancel context.CancelFunc
 	served chan error
-	to     *heapRing
-	from   *heapRing
+	to     *ringtest.Ring
+	from   *ringtest.Ring
 	staged chan error
 	once   sync.Once
 	err    error
@@ -77,13 +78,13 @@ func newWorldOn(t testing.TB, inProcess bool, kernelName string, cfg bridge.Conf
 		cfg.Kernel = newKernel(t, kernelName)
 		w.staged <- nil
 	} else {
-		w.to, w.from = newRing(t, "to", testCapacity), newRing(t, "from", testCapacity)
-		cfg.To, cfg.From = w.to.writer(), w.from.attach(t)
-		src := w.to.attach(t)
+		w.to, w.from = ringtest.New(t, "to", testCapacity), ringtest.New(t, "from", testCapacity)
+		cfg.To, cfg.From = w.to, w.from.AttachOldest(t)
+		src := w.to.AttachOldest(t)
 		if kernelName == "" {
 			w.staged <- nil
 		} else {
-			s, err := stage.New(w.from.w, stage.Config{Kernel: newKernel(t, kernelName)}, src)
+			s, err := stage.New(w.from.Writer, stage.Config{Kernel: newKernel(t, kernelName)}, src)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -118,7 +119,7 @@ func (w *world) stop() error {
 		w.cancel()
 		w.err = <-w.served
 		if w.to != nil {
-			w.to.w.Finish()
+			w.to.Finish()
 		}
 		if err := <-w.staged; err != nil {
 			w.t.Errorf("stage: %v", err)

@@ -11,17 +11,18 @@ import (
 	"github.com/ndring/ndring/kernel"
 	"github.com/ndring/ndring/proto"
 	"github.com/ndring/ndring/ring"
+	"github.com/ndring/ndring/ring/ringtest"
 )
 
 // Check that with one stream too many the one silent longest is ended in band, and
 // begins anew, without DELTA, should it go on.
 func TestMaxStreams(t *testing.T) {
-	got, s := through(t, stage.Config{MaxStreams: 2}, func(in *heapRing) {
-		in.send(t, []float64{1}, onStream(1, 1))
-		in.send(t, []float64{1}, onStream(2, 1))
-		in.send(t, []float64{1}, onStream(1, 2))
-		in.send(t, []float64{1}, onStream(3, 1)) // ends 2
-		in.send(t, []float64{1}, onStream(2, 2)) // ends 1
+	got, s := through(t, stage.Config{MaxStreams: 2}, func(in *ringtest.Ring) {
+		in.Send(t, []float64{1}, ringtest.OnStream(1, 1))
+		in.Send(t, []float64{1}, ringtest.OnStream(2, 1))
+		in.Send(t, []float64{1}, ringtest.OnStream(1, 2))
+		in.Send(t, []float64{1}, ringtest.OnStream(3, 1)) // ends 2
+		in.Send(t, []float64{1}, ringtest.OnStream(2, 2)) // ends 1
 	})
 	if roles(got) != "P|P|PD|P|E|P|E|" {
 		t.Fatalf("results %s", roles(got))
@@ -37,14 +38,14 @@ func TestMaxStreams(t *testing.T) {
 // Check that the bytes of last results are bounded too, that a stream of its own
 // may exceed the bound, and that a stream's end gives its bytes back.
 func TestMaxStateBytes(t *testing.T) {
-	got, s := through(t, stage.Config{MaxStateBytes: 800}, func(in *heapRing) {
-		in.send(t, make([]float64, 60), onStream(1, 1))
-		in.end(t, 1)
-		in.send(t, make([]float64, 60), onStream(2, 1))
-		in.send(t, make([]float64, 30), onStream(5, 1))
-		in.send(t, make([]float64, 60), onStream(3, 1)) // ends 2
-		in.send(t, make([]float64, 200), onStream(4, 1))
-		in.send(t, make([]float64, 200), onStream(4, 2))
+	got, s := through(t, stage.Config{MaxStateBytes: 800}, func(in *ringtest.Ring) {
+		in.Send(t, make([]float64, 60), ringtest.OnStream(1, 1))
+		in.EndStream(t, 1)
+		in.Send(t, make([]float64, 60), ringtest.OnStream(2, 1))
+		in.Send(t, make([]float64, 30), ringtest.OnStream(5, 1))
+		in.Send(t, make([]float64, 60), ringtest.OnStream(3, 1)) // ends 2
+		in.Send(t, make([]float64, 200), ringtest.OnStream(4, 1))
+		in.Send(t, make([]float64, 200), ringtest.OnStream(4, 2))
 	})
 	if roles(got) != "P|E|P|P|P|E|P|E|E|PD|" {
 		t.Fatalf("results %s", roles(got))
@@ -58,26 +59,26 @@ func TestMaxStateBytes(t *testing.T) {
 // came from, and that equal stream ids of two inputs are two streams.
 func TestSeveralInputs(t *testing.T) {
 	const inputs, frames = 3, 400
-	out := newRing(t, "out", 1<<16)
-	sink := out.attach(t)
+	out := ringtest.New(t, "out", 1<<16)
+	sink := out.AttachOldest(t)
 	var src []stage.Source
 	var feeds sync.WaitGroup
 	for i := range inputs {
-		in := newRing(t, fmt.Sprintf("%c", 'a'+i), 1<<16)
-		src = append(src, in.attach(t))
+		in := ringtest.New(t, fmt.Sprintf("%c", 'a'+i), 1<<16)
+		src = append(src, in.AttachOldest(t))
 		feeds.Go(func() {
 			for n := range frames {
-				in.send(t, []float64{float64(1000*i + n)}, onStream(5, uint32(n+1)))
+				in.Send(t, []float64{float64(1000*i + n)}, ringtest.OnStream(5, uint32(n+1)))
 			}
-			in.w.Finish()
+			in.Finish()
 		})
 	}
 	k, _ := kernel.New("identity", kernel.Params{})
-	s := newStage(t, out.w, stage.Config{Kernel: k}, src...)
+	s := newStage(t, out.Writer, stage.Config{Kernel: k}, src...)
 	done := make(chan error, 1)
 	go func() {
 		done <- s.Run(context.Background())
-		out.w.Finish()
+		out.Finish()
 	}()
 	next := map[uint64]uint32{}
 	for _, r := range drain(t, sink) {
@@ -109,9 +110,9 @@ func TestSeveralInputs(t *testing.T) {
 
 // Check that an error of one input stops the others and is the one returned.
 func TestOneInputFails(t *testing.T) {
-	a, b, out := newRing(t, "a", 1<<16), newRing(t, "b", 1<<16), newRing(t, "out", 1<<16)
-	s := newStage(t, out.w, stage.Config{}, a.attach(t), b.attach(t))
-	b.send(t, nil, func(h *proto.Header) { h.DType, h.Shape[0] = proto.I16, 4 })
+	a, b, out := ringtest.New(t, "a", 1<<16), ringtest.New(t, "b", 1<<16), ringtest.New(t, "out", 1<<16)
+	s := newStage(t, out.Writer, stage.Config{}, a.AttachOldest(t), b.AttachOldest(t))
+	b.Send(t, nil, func(h *proto.Header) { h.DType, h.Shape[0] = proto.I16, 4 })
 	if err := s.Run(context.Background()); !errors.Is(err, stage.ErrDType) {
 		t.Fatal(err)
 	}
@@ -119,7 +120,7 @@ func TestOneInputFails(t *testing.T) {
 
 // scripted is a source with a hook before each frame.
 type scripted struct {
-	heapReader
+	ringtest.Reader
 	before func(n int)
 	n      int
 }
@@ -127,27 +128,27 @@ type scripted struct {
 func (s *scripted) Next(ctx context.Context) (*ring.Frame, error) {
 	s.before(s.n)
 	s.n++
-	return s.heapReader.Next(ctx)
+	return s.Reader.Next(ctx)
 }
 
 // Check that where the output ring drops results, DELTA refers to the last PRIMARY
 // that was delivered.
 func TestDroppedResults(t *testing.T) {
 	const frames, recovery = 400, 390 // 256 bytes of output each, into 64 KiB
-	in := newRing(t, "in", 1<<17)
-	out := newRing(t, "out", 1<<16, func(id *proto.Identity) { id.Policy = proto.PolicyDropNewest })
-	src, sink := in.attach(t), out.attach(t)
+	in := ringtest.New(t, "in", 1<<17)
+	out := ringtest.New(t, "out", 1<<16, func(id *proto.Identity) { id.Policy = proto.PolicyDropNewest })
+	src, sink := in.AttachOldest(t), out.AttachOldest(t)
 	for i := range frames {
-		in.send(t, []float64{float64(i * i)}, onStream(1, uint32(i+1)))
+		in.Send(t, []float64{float64(i * i)}, ringtest.OnStream(1, uint32(i+1)))
 	}
-	in.w.Finish()
+	in.Finish()
 	var got []result
 	k := newKernel(t, "identity")
-	s := newStage(t, out.w, stage.Config{Kernel: k}, &scripted{heapReader: src, before: func(n int) {
+	s := newStage(t, out.Writer, stage.Config{Kernel: k}, &scripted{Reader: src, before: func(n int) {
 		if n != recovery {
 			return
 		}
-		for end := out.seg.Tail(); sink.Position() != end; _ = sink.Release() {
+		for end := out.Seg.Tail(); sink.Position() != end; _ = sink.Release() {
 			f, err := sink.Next(context.Background())
 			if err != nil {
 				t.Fatal(err)
@@ -162,7 +163,7 @@ func TestDroppedResults(t *testing.T) {
 	if err := s.Run(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	out.w.Finish()
+	out.Finish()
 	got = append(got, drain(t, sink)...)
 	if st := s.Stats()[0]; st.Dropped == 0 || st.Frames != frames || int(st.Dropped) != frames-(len(got)+1)/2 {
 		t.Fatalf("stats %+v, %d delivered", st, len(got))
@@ -191,24 +192,24 @@ func (k intruder) Apply(y, x []float64) {
 // Check that a result computed from a frame that was overwritten meanwhile is not
 // committed: the stage ends with ErrEvicted.
 func TestEvictedWhileComputing(t *testing.T) {
-	in, out := newRing(t, "in", 1<<16), newRing(t, "out", 1<<16)
-	src := in.attach(t)
-	slot := in.slot
+	in, out := ringtest.New(t, "in", 1<<16), ringtest.New(t, "out", 1<<16)
+	src := in.AttachOldest(t)
+	slot := in.Slot
 	k := intruder{newKernel(t, "identity"), func() {
-		in.w.Evict(slot)
+		in.Evict(slot)
 		for range 2000 {
-			in.send(t, []float64{666, 666, 666, 666, 666})
+			in.Send(t, []float64{666, 666, 666, 666, 666})
 		}
 	}}
-	in.send(t, []float64{1, 2, 3, 4, 5})
-	err := newStage(t, out.w, stage.Config{Kernel: k}, src).Run(context.Background())
+	in.Send(t, []float64{1, 2, 3, 4, 5})
+	err := newStage(t, out.Writer, stage.Config{Kernel: k}, src).Run(context.Background())
 	if !errors.Is(err, stage.ErrEvicted) {
 		t.Error(err)
 	}
-	if p := out.w.Position(); p != 0 {
+	if p := out.Position(); p != 0 {
 		t.Errorf("%d bytes committed", p)
 	}
-	if _, err := out.w.Claim(context.Background(), proto.F64, 1); errors.Is(err, ring.ErrClaimOpen) {
+	if _, err := out.Claim(context.Background(), proto.F64, 1); errors.Is(err, ring.ErrClaimOpen) {
 		t.Error("the claim was left open")
 	}
 }

@@ -40,15 +40,15 @@ func TestEndedInputStaysEnded(t *testing.T) {
 		t.Fatalf("%d lives: the test tests nothing", lives)
 	}
 	of := func(f *feed) []result {
-		return slices.DeleteFunc(slices.Clone(o.got), func(r result) bool { return r.head.SourceID != f.seg.Identity().RingID.Short() })
+		return slices.DeleteFunc(slices.Clone(o.got), func(r result) bool { return r.head.SourceID != f.Seg.Identity().RingID.Short() })
 	}
 	for _, f := range []*feed{a, b} {
 		if got, want := of(f), alone(t, f); !sameButNumbers(got, want) {
-			t.Errorf("%d results of %s, want %d", len(got), f.seg.Identity().Name, len(want))
+			t.Errorf("%d results of %s, want %d", len(got), f.Seg.Identity().Name, len(want))
 		}
 	}
-	over, err := stage.Ended(bytes.NewReader(j.text), o.seg.Identity().RingID)
-	want := []stage.Over{{Name: "a", RingID: a.seg.Identity().RingID.Short()}, {Name: "b", RingID: b.seg.Identity().RingID.Short()}}
+	over, err := stage.Ended(bytes.NewReader(j.text), o.Seg.Identity().RingID)
+	want := []stage.Over{{Name: "a", RingID: a.Seg.Identity().RingID.Short()}, {Name: "b", RingID: b.Seg.Identity().RingID.Short()}}
 	if err != nil || !reflect.DeepEqual(over, want) {
 		t.Errorf("ended are %v, %v", over, err)
 	}
@@ -59,7 +59,7 @@ func TestEndedInputStaysEnded(t *testing.T) {
 func TestNothingEnded(t *testing.T) {
 	f := newFeed(t, "in", 5, 400, 100)
 	o, j := died(t, stage.Config{}, f)
-	id := o.seg.Identity().RingID
+	id := o.Seg.Identity().RingID
 	for name, c := range map[string]struct {
 		text []byte
 		ring proto.RingID

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ndring/ndring/ipc/stage"
 	"github.com/ndring/ndring/proto"
+	"github.com/ndring/ndring/ring/ringtest"
 )
 
 // audited checks what holds of any output: a DELTA follows its PRIMARY and is the
@@ -177,8 +178,8 @@ func TestJournalOfAnotherRing(t *testing.T) {
 	g := newFeed(t, "in", 5, 400, 100)
 	d := &fate{left: -1}
 	o := newOutlet(t, d, 1<<16)
-	o.heapRing = newRing(t, "other", 1<<16)
-	o.sink = o.attach(t)
+	o.Ring = ringtest.New(t, "other", 1<<16)
+	o.sink = o.AttachOldest(t)
 	foreign.fate = d
 	if err := life(t, stage.Config{}, o, foreign, g); err != nil {
 		t.Fatal(err)
@@ -191,8 +192,8 @@ func TestJournalOfAnotherRing(t *testing.T) {
 
 // Check that a stage with a journal does not run before it was resumed.
 func TestRunBeforeResume(t *testing.T) {
-	in, out := newRing(t, "in", 1<<16), newRing(t, "out", 1<<16)
-	s := newStage(t, out.w, stage.Config{Journal: &diary{fate: &fate{left: -1}}}, in.attach(t))
+	in, out := ringtest.New(t, "in", 1<<16), ringtest.New(t, "out", 1<<16)
+	s := newStage(t, out.Writer, stage.Config{Journal: &diary{fate: &fate{left: -1}}}, in.AttachOldest(t))
 	if err := s.Run(context.Background()); !errors.Is(err, stage.ErrConfig) {
 		t.Fatal(err)
 	}
@@ -221,7 +222,7 @@ func TestInputThatIsGone(t *testing.T) {
 		open := map[uint64]bool{}
 		for _, r := range o.got {
 			name := "a"
-			if r.head.SourceID == b.seg.Identity().RingID.Short() {
+			if r.head.SourceID == b.Seg.Identity().RingID.Short() {
 				name = "b"
 				ends := r.head.Kind == proto.KindStreamEnd
 				if ends && !open[r.head.Stream] && r.head.Source > 0 && len(open) > 0 && r.head.Sequence != 0 {
@@ -290,7 +291,7 @@ func TestOnceWithTwoInputs(t *testing.T) {
 		from := map[string][]result{}
 		for _, r := range o.got {
 			for _, f := range feeds {
-				if id := f.seg.Identity(); r.head.SourceID == id.RingID.Short() {
+				if id := f.Seg.Identity(); r.head.SourceID == id.RingID.Short() {
 					from[id.Name] = append(from[id.Name], r)
 				}
 			}

@@ -17,6 +17,7 @@ import (
 	"github.com/ndring/ndring/ipc/stage"
 	"github.com/ndring/ndring/proto"
 	"github.com/ndring/ndring/ring"
+	"github.com/ndring/ndring/ring/ringtest"
 )
 
 // fate kills a stage at one of its steps: a look at an input, a release, a claim
@@ -40,7 +41,7 @@ func (f *fate) step() error {
 
 // doomed is a source whose stage meets its fate.
 type doomed struct {
-	heapReader
+	ringtest.Reader
 	*fate
 	gone *bool // the ring, as it is once its last reader said goodbye
 }
@@ -49,14 +50,14 @@ func (d doomed) Next(ctx context.Context) (*ring.Frame, error) {
 	if err := d.step(); err != nil {
 		return nil, err
 	}
-	return d.heapReader.Next(ctx)
+	return d.Reader.Next(ctx)
 }
 
 func (d doomed) Release() error {
 	if err := d.step(); err != nil {
 		return err
 	}
-	return d.heapReader.Release()
+	return d.Reader.Release()
 }
 
 // Close is the goodbye.
@@ -118,16 +119,16 @@ func (d *diary) Replace(write func(io.Writer) error) error {
 // outlet is an output ring whose reader takes everything before the next claim, and
 // which every life of a stage takes up anew.
 type outlet struct {
-	*heapRing
+	*ringtest.Ring
 	*fate
 	t    *testing.T
-	sink heapReader
+	sink ringtest.Reader
 	got  []result
 }
 
 func newOutlet(t *testing.T, f *fate, capacity uint64) *outlet {
-	o := &outlet{heapRing: newRing(t, "out", capacity), fate: f, t: t}
-	o.sink = o.attach(t)
+	o := &outlet{Ring: ringtest.New(t, "out", capacity), fate: f, t: t}
+	o.sink = o.AttachOldest(t)
 	return o
 }
 
@@ -136,7 +137,7 @@ func (o *outlet) ClaimGroup(ctx context.Context, heads []proto.Header) (*ring.Gr
 	if err := o.step(); err != nil {
 		return nil, err
 	}
-	g, err := o.w.ClaimGroup(ctx, heads)
+	g, err := o.Ring.ClaimGroup(ctx, heads)
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +150,7 @@ func (o *outlet) ClaimGroup(ctx context.Context, heads []proto.Header) (*ring.Gr
 }
 
 func (o *outlet) drain() {
-	for end := o.seg.Tail(); o.sink.Position() != end; {
+	for end := o.Seg.Tail(); o.sink.Position() != end; {
 		f, err := o.sink.Next(context.Background())
 		if err != nil {
 			o.t.Fatal(err)
@@ -164,23 +165,15 @@ func (o *outlet) drain() {
 // restart makes another writer of the ring, as after a death.
 func (o *outlet) restart() {
 	o.drain()
-	id := o.seg.Identity()
-	table, err := ring.FormatTable(aligned(proto.TableBytes(id.Slots)), id, o.seg.State().Epoch+1)
-	if err != nil {
-		o.t.Fatal(err)
-	}
-	if o.w, err = ring.NewWriter(o.seg, table, ring.WriterConfig{Sleeper: o.bell}); err != nil {
-		o.t.Fatal(err)
-	}
+	o.Succeed(o.t)
 	at := o.sink.Position()
-	o.table = table
-	o.sink = o.attachAt(o.t, ring.Attach{Start: proto.StartPosition, Position: at})
+	o.sink = o.AttachAt(o.t, ring.Attach{Start: proto.StartPosition, Position: at})
 }
 
 // feed is a ring with everything in it that a stage may have to read.
 type feed struct {
-	*heapRing
-	src    heapReader
+	*ringtest.Ring
+	src    ringtest.Reader
 	gone   bool // its reader said goodbye
 	rewind bool // start again at the oldest frame, as a stage without a name does
 }
@@ -188,8 +181,8 @@ type feed struct {
 // newFeed is a story of several streams: some speak all the time, others at long
 // intervals, some end and begin again, lengths change.
 func newFeed(t *testing.T, name string, seed uint64, frames, most int) *feed {
-	f := &feed{heapRing: newRing(t, name, 1<<bits.Len(uint(frames*(most*3+200))))}
-	f.src = f.attach(t)
+	f := &feed{Ring: ringtest.New(t, name, 1<<bits.Len(uint(frames*(most*3+200))))}
+	f.src = f.AttachOldest(t)
 	rng := rand.New(rand.NewPCG(seed, 7))
 	sequence, length := map[uint64]uint32{}, map[uint64]int{}
 	for range frames {
@@ -198,7 +191,7 @@ func newFeed(t *testing.T, name string, seed uint64, frames, most int) *feed {
 			id = 10 + rng.Uint64N(4) // seldom
 		}
 		if rng.IntN(60) == 0 {
-			f.end(t, id)
+			f.EndStream(t, id)
 			sequence[id] = 0
 			continue
 		}
@@ -211,25 +204,25 @@ func newFeed(t *testing.T, name string, seed uint64, frames, most int) *feed {
 			x[j] = rng.NormFloat64()
 		}
 		if rng.IntN(30) == 0 {
-			f.send(t, x) // of no stream
+			f.Send(t, x) // of no stream
 			sequence[id]--
 			continue
 		}
-		f.send(t, x, onStream(id, sequence[id]))
+		f.Send(t, x, ringtest.OnStream(id, sequence[id]))
 	}
-	f.w.Finish()
+	f.Finish()
 	return f
 }
 
 // restart attaches again where the reader was, or at the oldest frame.
 func (f *feed) restart(t *testing.T) {
 	at := f.src.Position()
-	f.w.Detach(f.slot)
+	f.Detach(f.Slot)
 	a := ring.Attach{Start: proto.StartPosition, Position: at}
 	if f.rewind {
 		a.Start = proto.StartOldest
 	}
-	f.src = f.attachAt(t, a)
+	f.src = f.AttachAt(t, a)
 }
 
 // life runs a stage over feeds until its fate or the end. The stage reads its inputs
@@ -237,13 +230,13 @@ func (f *feed) restart(t *testing.T) {
 func life(t *testing.T, cfg stage.Config, o *outlet, j *diary, feeds ...*feed) error {
 	t.Helper()
 	cfg.Journal = j
-	over, err := stage.Ended(bytes.NewReader(j.text), o.seg.Identity().RingID)
+	over, err := stage.Ended(bytes.NewReader(j.text), o.Seg.Identity().RingID)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var sources []stage.Source
 	for _, f := range feeds {
-		if name := f.seg.Identity().Name; slices.ContainsFunc(over, func(o stage.Over) bool { return o.Name == name }) {
+		if name := f.Seg.Identity().Name; slices.ContainsFunc(over, func(o stage.Over) bool { return o.Name == name }) {
 			continue
 		} else if f.gone {
 			t.Fatalf("ring %s has ended and is gone, the journal says %v", name, over)
@@ -251,7 +244,7 @@ func life(t *testing.T, cfg stage.Config, o *outlet, j *diary, feeds ...*feed) e
 		sources = append(sources, doomed{f.src, o.fate, &f.gone})
 	}
 	s := newStage(t, o, cfg, sources...)
-	if err := s.Resume(context.Background(), o.seg); err != nil {
+	if err := s.Resume(context.Background(), o.Seg); err != nil {
 		return err
 	}
 	return s.Run(context.Background())
@@ -293,8 +286,8 @@ func TestOnceWhereverItDies(t *testing.T) {
 		}
 		const seed = 11
 		whole, j, _ := run(seed, false, func() int { return -1 })
-		if len(j.text) == 0 || j.size < 500 || whole.seg.Identity().Capacity*3 > whole.seg.Tail() {
-			t.Fatalf("a journal of %d bytes, %d bytes of results: the test tests nothing", j.size, whole.seg.Tail())
+		if len(j.text) == 0 || j.size < 500 || whole.Seg.Identity().Capacity*3 > whole.Seg.Tail() {
+			t.Fatalf("a journal of %d bytes, %d bytes of results: the test tests nothing", j.size, whole.Seg.Tail())
 		}
 		stride := 1 + whole.steps/60
 		for k := 0; k < whole.steps; k++ {

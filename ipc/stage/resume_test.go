@@ -10,6 +10,7 @@ import (
 	"github.com/ndring/ndring/ipc/stage"
 	"github.com/ndring/ndring/proto"
 	"github.com/ndring/ndring/ring"
+	"github.com/ndring/ndring/ring/ringtest"
 )
 
 var errKilled = errors.New("killed")
@@ -17,7 +18,7 @@ var errKilled = errors.New("killed")
 // mortal is a source whose stage dies after a number of frames: before it looks at
 // the next one, or when it wants to release the last.
 type mortal struct {
-	heapReader
+	ringtest.Reader
 	frames  int
 	release bool
 }
@@ -27,26 +28,26 @@ func (m *mortal) Next(ctx context.Context) (*ring.Frame, error) {
 		return nil, errKilled
 	}
 	m.frames--
-	return m.heapReader.Next(ctx)
+	return m.Reader.Next(ctx)
 }
 
 func (m *mortal) Release() error {
 	if m.frames == 0 && m.release {
 		return errKilled
 	}
-	return m.heapReader.Release()
+	return m.Reader.Release()
 }
 
 // story is a feed of several streams with ends, changes of length and frames of no
 // stream.
-func story(t *testing.T, in *heapRing, seed uint64) int {
+func story(t *testing.T, in *ringtest.Ring, seed uint64) int {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	sequence := map[uint64]uint32{}
 	const frames = 40
 	for range frames {
 		id := 1 + rng.Uint64N(4)
 		if rng.IntN(5) == 0 {
-			in.end(t, id)
+			in.EndStream(t, id)
 			sequence[id] = 0
 			continue
 		}
@@ -55,16 +56,16 @@ func story(t *testing.T, in *heapRing, seed uint64) int {
 		for j := range x {
 			x[j] = rng.NormFloat64()
 		}
-		in.send(t, x, onStream(id, sequence[id]))
+		in.Send(t, x, ringtest.OnStream(id, sequence[id]))
 	}
-	in.w.Finish()
+	in.Finish()
 	return frames
 }
 
 // live runs a stage that resumes from out and dies as m says.
-func live(t *testing.T, out *heapRing, m *mortal) error {
-	s := newStage(t, out.w, stage.Config{}, m)
-	if err := s.Resume(context.Background(), out.seg); err != nil {
+func live(t *testing.T, out *ringtest.Ring, m *mortal) error {
+	s := newStage(t, out.Writer, stage.Config{}, m)
+	if err := s.Resume(context.Background(), out.Seg); err != nil {
 		t.Fatal(err)
 	}
 	return s.Run(context.Background())
@@ -77,19 +78,19 @@ func TestResumeAfterEveryFrame(t *testing.T) {
 	const seed = 4
 	var whole []result
 	{
-		in, out := newRing(t, "in", 1<<16), newRing(t, "out", 1<<16)
-		src, sink := in.attach(t), out.attach(t)
+		in, out := ringtest.New(t, "in", 1<<16), ringtest.New(t, "out", 1<<16)
+		src, sink := in.AttachOldest(t), out.AttachOldest(t)
 		story(t, in, seed)
 		if err := live(t, out, &mortal{src, -1, false}); err != nil {
 			t.Fatal(err)
 		}
-		out.w.Finish()
+		out.Finish()
 		whole = drain(t, sink)
 	}
 	for _, release := range []bool{false, true} {
 		for step := 1; step <= 40; step++ {
-			in, out := newRing(t, "in", 1<<16), newRing(t, "out", 1<<16)
-			src, sink := in.attach(t), out.attach(t)
+			in, out := ringtest.New(t, "in", 1<<16), ringtest.New(t, "out", 1<<16)
+			src, sink := in.AttachOldest(t), out.AttachOldest(t)
 			story(t, in, seed)
 			for {
 				err := live(t, out, &mortal{src, step, release})
@@ -100,8 +101,8 @@ func TestResumeAfterEveryFrame(t *testing.T) {
 					t.Fatal(err)
 				}
 				at := src.Position()
-				in.w.Detach(in.slot)
-				src = in.attachAt(t, ring.Attach{Start: proto.StartPosition, Position: at})
+				in.Detach(in.Slot)
+				src = in.AttachAt(t, ring.Attach{Start: proto.StartPosition, Position: at})
 				if release && step == 1 {
 					break // never gets beyond the frame it releases never
 				}
@@ -109,7 +110,7 @@ func TestResumeAfterEveryFrame(t *testing.T) {
 			if release && step == 1 {
 				continue
 			}
-			out.w.Finish()
+			out.Finish()
 			if got := drain(t, sink); !reflect.DeepEqual(got, whole) {
 				t.Fatalf("killed every %d frames, release %v: %s, want %s", step, release, roles(got), roles(whole))
 			}
@@ -120,13 +121,13 @@ func TestResumeAfterEveryFrame(t *testing.T) {
 // Check that a stream whose last PRIMARY is gone from the output ring ends after a
 // restart, once, and that a new stream is served.
 func TestResumeWithoutState(t *testing.T) {
-	in, out := newRing(t, "in", 1<<20), newRing(t, "out", 1<<16)
-	src := in.attach(t)
-	in.send(t, []float64{1}, onStream(1, 1))
+	in, out := ringtest.New(t, "in", 1<<20), ringtest.New(t, "out", 1<<16)
+	src := in.AttachOldest(t)
+	in.Send(t, []float64{1}, ringtest.OnStream(1, 1))
 	for i := range 300 {
-		in.send(t, []float64{1}, onStream(2, uint32(i+1)))
+		in.Send(t, []float64{1}, ringtest.OnStream(2, uint32(i+1)))
 	}
-	sink := out.attach(t)
+	sink := out.AttachOldest(t)
 	done := make(chan error, 1)
 	m := &mortal{src, 301, false}
 	go func() { done <- live(t, out, m) }()
@@ -142,16 +143,16 @@ func TestResumeWithoutState(t *testing.T) {
 	if err := <-done; !errors.Is(err, errKilled) {
 		t.Fatal(err)
 	}
-	in.send(t, []float64{5}, onStream(1, 2))
-	in.send(t, []float64{5}, onStream(1, 3))
-	in.send(t, []float64{7}, onStream(2, 301))
-	in.send(t, []float64{7}, onStream(3, 1))
-	in.end(t, 1)
-	in.w.Finish()
+	in.Send(t, []float64{5}, ringtest.OnStream(1, 2))
+	in.Send(t, []float64{5}, ringtest.OnStream(1, 3))
+	in.Send(t, []float64{7}, ringtest.OnStream(2, 301))
+	in.Send(t, []float64{7}, ringtest.OnStream(3, 1))
+	in.EndStream(t, 1)
+	in.Finish()
 	if err := live(t, out, &mortal{src, -1, false}); err != nil {
 		t.Fatal(err)
 	}
-	out.w.Finish()
+	out.Finish()
 	got := drain(t, sink)
 	if roles(got) != "E|PD|P|E|" || got[0].head.Stream != 1 {
 		t.Fatalf("%s: %v", roles(got), got)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ndring/ndring/ipc/stage"
 	"github.com/ndring/ndring/ring"
+	"github.com/ndring/ndring/ring/ringtest"
 )
 
 // script is a stage whose input a test writes bit by bit, with a death between.
@@ -21,14 +22,14 @@ type script struct {
 }
 
 func newScript(t *testing.T) *script {
-	f := &feed{heapRing: newRing(t, "in", 1<<21)}
-	f.src = f.attach(t)
+	f := &feed{Ring: ringtest.New(t, "in", 1<<21)}
+	f.src = f.AttachOldest(t)
 	d := &fate{left: -1}
 	return &script{feed: f, t: t, o: newOutlet(t, d, 1<<16), j: &diary{fate: d}}
 }
 
 func (s *script) say(id uint64, sequence uint32, x ...float64) {
-	s.send(s.t, x, onStream(id, sequence))
+	s.Send(s.t, x, ringtest.OnStream(id, sequence))
 }
 
 // chatter is more than the output ring holds.
@@ -43,7 +44,7 @@ func (s *script) chatter(id uint64) {
 type sofar struct{ doomed }
 
 func (s sofar) Next(ctx context.Context) (*ring.Frame, error) {
-	if s.Position() == s.seg.Tail() {
+	if s.Position() == s.Seg.Tail() {
 		return nil, io.EOF
 	}
 	return s.doomed.Next(ctx)
@@ -80,7 +81,7 @@ func (s *script) live() error {
 		source = living{src}
 	}
 	st := newStage(s.t, s.o, stage.Config{Journal: s.j}, source)
-	if err := st.Resume(context.Background(), s.o.seg); err != nil {
+	if err := st.Resume(context.Background(), s.o.Seg); err != nil {
 		return err
 	}
 	return st.Run(context.Background())
@@ -116,7 +117,7 @@ func TestSilentStreamThatEnded(t *testing.T) {
 	s.say(7, 1, 3)
 	s.chatter(1)
 	s.play() // 7 is in the journal
-	s.end(s.t, 7)
+	s.EndStream(s.t, 7)
 	s.chatter(1)
 	s.chatter(1)
 	s.play()
@@ -171,7 +172,7 @@ func TestStreamsOfAnEarlierLife(t *testing.T) {
 		s.lives = true
 		s.say(first|1, 1, 1)
 		s.say(first|2, 1, 1)
-		s.end(t, first|2)
+		s.EndStream(t, first|2)
 		s.chatter(first | 3)
 		s.chatter(first | 3)
 		s.play()

@@ -12,6 +12,7 @@ import (
 	"github.com/ndring/ndring/kernel"
 	"github.com/ndring/ndring/proto"
 	"github.com/ndring/ndring/ring"
+	"github.com/ndring/ndring/ring/ringtest"
 )
 
 func newKernel(t testing.TB, name string) kernel.Kernel {
@@ -36,17 +37,17 @@ func newStage(t testing.TB, out stage.Sink, cfg stage.Config, in ...stage.Source
 }
 
 // through sends what feed writes through a stage and returns its whole output.
-func through(t testing.TB, cfg stage.Config, feed func(*heapRing)) ([]result, *stage.Stage) {
+func through(t testing.TB, cfg stage.Config, feed func(*ringtest.Ring)) ([]result, *stage.Stage) {
 	t.Helper()
-	in, out := newRing(t, "in", 1<<20), newRing(t, "out", 1<<20)
-	src, sink := in.attach(t), out.attach(t)
+	in, out := ringtest.New(t, "in", 1<<20), ringtest.New(t, "out", 1<<20)
+	src, sink := in.AttachOldest(t), out.AttachOldest(t)
 	feed(in)
-	in.w.Finish()
-	s := newStage(t, out.w, cfg, src)
+	in.Finish()
+	s := newStage(t, out.Writer, cfg, src)
 	if err := s.Run(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	out.w.Finish()
+	out.Finish()
 	return drain(t, sink), s
 }
 
@@ -76,11 +77,11 @@ func roles(rs []result) string {
 // Check that the figures can be asked for all the while, from the beginning of Run on;
 // the race detector looks.
 func TestStatsWhileRunning(t *testing.T) {
-	in, out := newRing(t, "in", 1<<20), newRing(t, "out", 1<<20)
-	src := in.attach(t)
-	out.attach(t)
-	in.w.Finish()
-	s := newStage(t, out.w, stage.Config{}, src)
+	in, out := ringtest.New(t, "in", 1<<20), ringtest.New(t, "out", 1<<20)
+	src := in.AttachOldest(t)
+	out.AttachOldest(t)
+	in.Finish()
+	s := newStage(t, out.Writer, stage.Config{}, src)
 	asked, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -104,12 +105,12 @@ func TestStatsWhileRunning(t *testing.T) {
 // the same group, and that values, stream, sequence, source and time are right.
 func TestPrimaryAndDelta(t *testing.T) {
 	var at []uint64
-	got, s := through(t, stage.Config{}, func(in *heapRing) {
+	got, s := through(t, stage.Config{}, func(in *ringtest.Ring) {
 		for i := range 3 {
 			x := []float64{float64(i), float64(i * i), math.Inf(1)}
-			at = append(at, in.w.Position())
-			in.send(t, x, func(h *proto.Header) {
-				onStream(7, uint32(i+1))(h)
+			at = append(at, in.Position())
+			in.Send(t, x, func(h *proto.Header) {
+				ringtest.OnStream(7, uint32(i+1))(h)
 				h.ExtFlags |= proto.ExtTime
 				h.TimeNs = uint64(1000 + i)
 			})
@@ -143,9 +144,9 @@ func TestPrimaryAndDelta(t *testing.T) {
 // Check that frames without a stream are stream 0 with the frame's number, from 1,
 // as sequence, and that no time is invented.
 func TestInlineFrames(t *testing.T) {
-	got, _ := through(t, stage.Config{}, func(in *heapRing) {
-		in.send(t, []float64{1})
-		in.send(t, []float64{2})
+	got, _ := through(t, stage.Config{}, func(in *ringtest.Ring) {
+		in.Send(t, []float64{1})
+		in.Send(t, []float64{2})
 	})
 	if roles(got) != "P|PD|" {
 		t.Fatalf("results %s", roles(got))
@@ -161,14 +162,14 @@ func TestInlineFrames(t *testing.T) {
 // Check that streams do not see each other's results and that a stream's end is
 // passed on in order and forgets the last result.
 func TestStreamsAndTheirEnds(t *testing.T) {
-	got, s := through(t, stage.Config{}, func(in *heapRing) {
-		in.send(t, []float64{1}, onStream(1, 1))
-		in.send(t, []float64{100}, onStream(2, 1))
-		in.send(t, []float64{2}, onStream(1, 2))
-		in.end(t, 1)
-		in.send(t, []float64{200}, onStream(2, 2))
-		in.send(t, []float64{3}, onStream(1, 1))
-		in.end(t, 9) // never heard of
+	got, s := through(t, stage.Config{}, func(in *ringtest.Ring) {
+		in.Send(t, []float64{1}, ringtest.OnStream(1, 1))
+		in.Send(t, []float64{100}, ringtest.OnStream(2, 1))
+		in.Send(t, []float64{2}, ringtest.OnStream(1, 2))
+		in.EndStream(t, 1)
+		in.Send(t, []float64{200}, ringtest.OnStream(2, 2))
+		in.Send(t, []float64{3}, ringtest.OnStream(1, 1))
+		in.EndStream(t, 9) // never heard of
 	})
 	if roles(got) != "P|P|PD|E|PD|P|E|" {
 		t.Fatalf("results %s", roles(got))
@@ -191,15 +192,15 @@ func TestStreamsAndTheirEnds(t *testing.T) {
 // one after it refers to the frame of the new shape.
 func TestShapeChanges(t *testing.T) {
 	square := func(h *proto.Header) { h.NDim, h.Shape[0], h.Shape[1] = 2, 2, 2 }
-	got, _ := through(t, stage.Config{}, func(in *heapRing) {
-		in.send(t, []float64{1, 2, 3, 4})
-		in.send(t, []float64{1, 2})
-		in.send(t, []float64{5, 6})
-		in.send(t, []float64{1, 2, 3, 4}, square)
-		in.send(t, []float64{2, 3, 4, 5}, square)
-		in.send(t, []float64{1, 2, 3, 4})
-		in.send(t, nil)
-		in.send(t, nil)
+	got, _ := through(t, stage.Config{}, func(in *ringtest.Ring) {
+		in.Send(t, []float64{1, 2, 3, 4})
+		in.Send(t, []float64{1, 2})
+		in.Send(t, []float64{5, 6})
+		in.Send(t, []float64{1, 2, 3, 4}, square)
+		in.Send(t, []float64{2, 3, 4, 5}, square)
+		in.Send(t, []float64{1, 2, 3, 4})
+		in.Send(t, nil)
+		in.Send(t, nil)
 	})
 	if roles(got) != "P|P|PD|P|PD|P|P|PD|" {
 		t.Fatalf("results %s", roles(got))
@@ -215,23 +216,23 @@ func TestShapeChanges(t *testing.T) {
 // Check that a strided frame is computed in the order of its indices and leaves
 // contiguous.
 func TestStridedFrame(t *testing.T) {
-	in, out := newRing(t, "in", 1<<16), newRing(t, "out", 1<<16)
-	src, sink := in.attach(t), out.attach(t)
+	in, out := ringtest.New(t, "in", 1<<16), ringtest.New(t, "out", 1<<16)
+	src, sink := in.AttachOldest(t), out.AttachOldest(t)
 	for range 2 {
 		h := proto.Header{DType: proto.F64, NDim: 2, ExtFlags: proto.ExtStrides}
 		h.Shape[0], h.Shape[1], h.Strides[0], h.Strides[1] = 2, 3, 8, 16 // Fortran order
-		c, err := in.w.ClaimFrame(context.Background(), &h)
+		c, err := in.ClaimFrame(context.Background(), &h)
 		if err != nil {
 			t.Fatal(err)
 		}
 		copy(c.Float64s(), []float64{1, 4, 2, 5, 3, 6})
 		c.Commit()
 	}
-	in.w.Finish()
-	if err := newStage(t, out.w, stage.Config{}, src).Run(context.Background()); err != nil {
+	in.Finish()
+	if err := newStage(t, out.Writer, stage.Config{}, src).Run(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	out.w.Finish()
+	out.Finish()
 	got := drain(t, sink)
 	if roles(got) != "P|PD|" || !same(got[1].y, []float64{3, 5, 7, 9, 11, 13}) || !same(got[2].y, make([]float64, 6)) {
 		t.Fatalf("%s: %v", roles(got), got)
@@ -240,9 +241,9 @@ func TestStridedFrame(t *testing.T) {
 
 // Check that NoDelta leaves DELTA out.
 func TestNoDelta(t *testing.T) {
-	got, _ := through(t, stage.Config{NoDelta: true}, func(in *heapRing) {
-		in.send(t, []float64{1})
-		in.send(t, []float64{2})
+	got, _ := through(t, stage.Config{NoDelta: true}, func(in *ringtest.Ring) {
+		in.Send(t, []float64{1})
+		in.Send(t, []float64{2})
 	})
 	if roles(got) != "P|P|" || got[1].y[0] != 5 {
 		t.Fatalf("%s: %v", roles(got), got)
@@ -252,10 +253,10 @@ func TestNoDelta(t *testing.T) {
 // Check that a frame of another type ends the stage with an error that names ring,
 // frame and type, and leaves the frame unreleased.
 func TestOtherDType(t *testing.T) {
-	in, out := newRing(t, "in", 1<<16), newRing(t, "out", 1<<16)
-	src := in.attach(t)
-	in.send(t, nil, func(h *proto.Header) { h.DType, h.Shape[0] = proto.F32, 4 })
-	err := newStage(t, out.w, stage.Config{}, src).Run(context.Background())
+	in, out := ringtest.New(t, "in", 1<<16), ringtest.New(t, "out", 1<<16)
+	src := in.AttachOldest(t)
+	in.Send(t, nil, func(h *proto.Header) { h.DType, h.Shape[0] = proto.F32, 4 })
+	err := newStage(t, out.Writer, stage.Config{}, src).Run(context.Background())
 	if !errors.Is(err, stage.ErrDType) || !strings.Contains(err.Error(), `"in"`) || !strings.Contains(err.Error(), "f32") {
 		t.Fatal(err)
 	}
@@ -267,14 +268,14 @@ func TestOtherDType(t *testing.T) {
 // Check that a stage without kernel, output or input, or with a ring twice, is
 // refused.
 func TestNewRefuses(t *testing.T) {
-	in, out := newRing(t, "in", 1<<16), newRing(t, "out", 1<<16)
-	a, b := in.attach(t), in.attach(t)
+	in, out := ringtest.New(t, "in", 1<<16), ringtest.New(t, "out", 1<<16)
+	a, b := in.AttachOldest(t), in.AttachOldest(t)
 	k := newKernel(t, "identity")
 	for _, c := range []struct {
 		out stage.Sink
 		k   kernel.Kernel
 		in  []stage.Source
-	}{{out.w, nil, []stage.Source{a}}, {nil, k, []stage.Source{a}}, {out.w, k, nil}, {out.w, k, []stage.Source{a, b}}} {
+	}{{out.Writer, nil, []stage.Source{a}}, {nil, k, []stage.Source{a}}, {out.Writer, k, nil}, {out.Writer, k, []stage.Source{a, b}}} {
 		if _, err := stage.New(c.out, stage.Config{Kernel: c.k}, c.in...); !errors.Is(err, stage.ErrConfig) {
 			t.Errorf("%+v: %v", c, err)
 		}
@@ -283,9 +284,9 @@ func TestNewRefuses(t *testing.T) {
 
 // Check that a cancelled context ends a waiting stage with the context's error.
 func TestCancel(t *testing.T) {
-	a, b, out := newRing(t, "a", 1<<16), newRing(t, "b", 1<<16), newRing(t, "out", 1<<16)
+	a, b, out := ringtest.New(t, "a", 1<<16), ringtest.New(t, "b", 1<<16), ringtest.New(t, "out", 1<<16)
 	ctx, cancel := context.WithCancel(context.Background())
-	s := newStage(t, out.w, stage.Config{}, a.attach(t), b.attach(t))
+	s := newStage(t, out.Writer, stage.Config{}, a.AttachOldest(t), b.AttachOldest(t))
 	done := make(chan error)
 	go func() { done <- s.Run(ctx) }()
 	cancel()
@@ -296,10 +297,10 @@ func TestCancel(t *testing.T) {
 
 // Check that a group too large for the output ring is an error that says so.
 func TestGroupTooLarge(t *testing.T) {
-	in, out := newRing(t, "in", 1<<20), newRing(t, "out", 1<<16)
-	src := in.attach(t)
-	in.send(t, make([]float64, 4000))
-	err := newStage(t, out.w, stage.Config{}, src).Run(context.Background())
+	in, out := ringtest.New(t, "in", 1<<20), ringtest.New(t, "out", 1<<16)
+	src := in.AttachOldest(t)
+	in.Send(t, make([]float64, 4000))
+	err := newStage(t, out.Writer, stage.Config{}, src).Run(context.Background())
 	if !errors.Is(err, ring.ErrFrameTooLarge) {
 		t.Fatal(err)
 	}

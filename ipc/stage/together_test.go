@@ -12,11 +12,12 @@ import (
 	"github.com/ndring/ndring/kernel"
 	"github.com/ndring/ndring/proto"
 	"github.com/ndring/ndring/ring"
+	"github.com/ndring/ndring/ring/ringtest"
 )
 
 // cued is a source whose nth frame is given when cue returns.
 type cued struct {
-	heapReader
+	ringtest.Reader
 	n   int
 	cue func(ctx context.Context, n int) error
 }
@@ -26,12 +27,12 @@ func (c *cued) Next(ctx context.Context) (*ring.Frame, error) {
 	if err := c.cue(ctx, c.n); err != nil {
 		return nil, err
 	}
-	return c.heapReader.Next(context.Background())
+	return c.Reader.Next(context.Background())
 }
 
 func emptyFeed(t *testing.T, name string) *feed {
-	f := &feed{heapRing: newRing(t, name, 1<<16)}
-	f.src = f.attach(t)
+	f := &feed{Ring: ringtest.New(t, name, 1<<16)}
+	f.src = f.AttachOldest(t)
 	return f
 }
 
@@ -66,20 +67,20 @@ func TestEvictedBesideAnother(t *testing.T) {
 	a, b := emptyFeed(t, "a"), emptyFeed(t, "b")
 	d := &fate{left: -1}
 	o, j := newOutlet(t, d, 1<<16), &diary{fate: d}
-	a.send(t, []float64{1, 2, 3}, onStream(7, 1))
-	a.send(t, []float64{100, 200, 300}, onStream(7, 2))
+	a.Send(t, []float64{1, 2, 3}, ringtest.OnStream(7, 1))
+	a.Send(t, []float64{100, 200, 300}, ringtest.OnStream(7, 2))
 	for i := range uint32(last) {
-		b.send(t, make([]float64, 500), onStream(8, i+1))
+		b.Send(t, make([]float64, 500), ringtest.OnStream(8, i+1))
 	}
 	began, full := make(chan struct{}), make(chan struct{})
-	ofA := &cued{heapReader: a.src, cue: func(_ context.Context, n int) error {
+	ofA := &cued{Reader: a.src, cue: func(_ context.Context, n int) error {
 		if n == 2 {
 			close(began)
 			<-full
 		}
 		return nil
 	}}
-	ofB := &cued{heapReader: b.src, cue: func(ctx context.Context, n int) error {
+	ofB := &cued{Reader: b.src, cue: func(ctx context.Context, n int) error {
 		switch n {
 		case 1:
 			<-began
@@ -93,26 +94,26 @@ func TestEvictedBesideAnother(t *testing.T) {
 	}}
 	k := meddler{newKernel(t, "affine"), func(x float64) {
 		if x == 100 {
-			a.w.Evict(a.slot)
+			a.Evict(a.Slot)
 			for range 2000 {
-				a.send(t, []float64{666, 666, 666})
+				a.Send(t, []float64{666, 666, 666})
 			}
 		}
 	}}
 	s := newStage(t, o, stage.Config{Kernel: k, Journal: j}, ofA, ofB)
-	if err := s.Resume(t.Context(), o.seg); err != nil {
+	if err := s.Resume(t.Context(), o.Seg); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Run(t.Context()); !errors.Is(err, stage.ErrEvicted) {
 		t.Fatal(err)
 	}
 	o.restart()
-	a.w.Detach(a.slot)
-	a.src = a.attachAt(t, ring.Attach{Start: proto.StartLatest})
-	a.send(t, []float64{11, 22, 33}, onStream(7, 3))
+	a.Detach(a.Slot)
+	a.src = a.AttachAt(t, ring.Attach{Start: proto.StartLatest})
+	a.Send(t, []float64{11, 22, 33}, ringtest.OnStream(7, 3))
 	b.restart(t)
-	a.w.Finish()
-	b.w.Finish()
+	a.Finish()
+	b.Finish()
 	if err := life(t, stage.Config{}, o, j, a, b); err != nil {
 		t.Fatal(err)
 	}
@@ -174,14 +175,14 @@ func TestSequenceOfWhatWasCommitted(t *testing.T) {
 	a, b := emptyFeed(t, "a"), emptyFeed(t, "b")
 	d := &fate{left: -1}
 	o := &dying{outlet: newOutlet(t, d, 1<<16)}
-	a.send(t, []float64{1, 2, 3}, onStream(7, 1))
-	a.send(t, []float64{4, 5, 6}, onStream(7, 2))
-	b.send(t, make([]float64, 600), onStream(9, 1)) // so long that it is added at once
+	a.Send(t, []float64{1, 2, 3}, ringtest.OnStream(7, 1))
+	a.Send(t, []float64{4, 5, 6}, ringtest.OnStream(7, 2))
+	b.Send(t, make([]float64, 600), ringtest.OnStream(9, 1)) // so long that it is added at once
 	for i := range uint32(last) {
-		b.send(t, make([]float64, 500), onStream(8, i+1))
+		b.Send(t, make([]float64, 500), ringtest.OnStream(8, i+1))
 	}
 	first, began, saving := make(chan struct{}), make(chan struct{}), make(chan struct{})
-	ofA := &cued{heapReader: a.src, cue: func(_ context.Context, n int) error {
+	ofA := &cued{Reader: a.src, cue: func(_ context.Context, n int) error {
 		if n == 1 {
 			<-first
 			return nil
@@ -190,7 +191,7 @@ func TestSequenceOfWhatWasCommitted(t *testing.T) {
 		<-saving
 		return nil
 	}}
-	ofB := &cued{heapReader: b.src, cue: func(_ context.Context, n int) error {
+	ofB := &cued{Reader: b.src, cue: func(_ context.Context, n int) error {
 		if n == 2 {
 			close(first)
 			<-began
@@ -203,7 +204,7 @@ func TestSequenceOfWhatWasCommitted(t *testing.T) {
 		o.dead.Store(true)
 	}}
 	s := newStage(t, o, stage.Config{Journal: j}, ofA, ofB)
-	if err := s.Resume(t.Context(), o.seg); err != nil {
+	if err := s.Resume(t.Context(), o.Seg); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Run(t.Context()); !errors.Is(err, errKilled) {
@@ -211,7 +212,7 @@ func TestSequenceOfWhatWasCommitted(t *testing.T) {
 	}
 	o.restart()
 	b.restart(t)
-	b.w.Finish()
+	b.Finish()
 	if err := life(t, stage.Config{}, o.outlet, j.diary, b); err != nil {
 		t.Fatal(err)
 	}
