@@ -101,7 +101,7 @@ func describeIdentity(id *proto.Identity) Identity {
 func describeWriter(s *ipc.Snapshot, state *ring.State) Writer {
 	w := Writer{
 		Status: StateDead, PID: state.PID, Epoch: state.Epoch, Started: event(state.StartedNs),
-		FreeRun: state.Flags&proto.WriterFreeRun != 0,
+		FreeRun: state.Flags&proto.WriterFreeRun != 0, alive: s.Alive,
 	}
 	if s.Alive {
 		w.Status = processAlive
@@ -153,7 +153,7 @@ func describeReader(info ipc.ReaderInfo, w *walked) Reader {
 	case proto.SlotLost:
 		r.State = "lost"
 	case proto.SlotEvicted:
-		r.State = "evicted"
+		r.State = readerEvicted
 	default:
 		r.State = fmt.Sprintf("state %d", info.State)
 	}

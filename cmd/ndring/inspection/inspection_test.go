@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"strings"
@@ -145,6 +146,51 @@ func TestInspectBlocked(t *testing.T) {
 	cancel()
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+}
+
+// Check that of a ring that has ended it is told for whom its writer stays: a reader that
+// asked to be kept and died, one that lives, and none that it does not wait for.
+func TestInspectEnded(t *testing.T) {
+	w := listen(t, ipc.WriterConfig{Capacity: 1 << 16})
+	var readers []*ipc.Reader
+	for _, cfg := range []ipc.ReaderConfig{{Name: "gone", Keep: time.Hour}, {Name: "here", Keep: time.Minute}, {Name: "brief"}} {
+		r, err := ipc.Dial(t.Context(), "x", cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		readers = append(readers, r)
+		defer r.Close()
+	}
+	if err := readers[0].Leave(); err != nil {
+		t.Fatal(err)
+	}
+	closed := make(chan error, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { closed <- w.Close(ctx) }()
+	got := inspected(t, Options{})
+	for got.Verdict.State != StateEnded {
+		got = inspected(t, Options{})
+	}
+	want := fmt.Sprintf("waits for the goodbye of gone, pid %d (1h0m0s), here, pid %d (1m0s), no longer", os.Getpid(), os.Getpid())
+	if !strings.Contains(got.Verdict.Sentence, want) {
+		t.Errorf("%q, want %q", got.Verdict.Sentence, want)
+	}
+	cancel()
+	if err := <-closed; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+// Check that an ended ring whose writer is dead says so, and whether a new one has
+// anything to do.
+func TestPartingOfTheDead(t *testing.T) {
+	for held, want := range map[uint64]bool{0: false, 64: true} {
+		r := Report{Writer: Writer{Status: StateEnded, PID: 7}, Flow: Flow{HeldBytes: held}}
+		said := r.judge(time.Now()).Sentence
+		if !strings.Contains(said, "the writer, pid 7, is dead") || strings.Contains(said, "hands out what is unread") != want {
+			t.Errorf("%d bytes held: %q", held, said)
+		}
 	}
 }
 

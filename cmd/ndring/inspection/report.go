@@ -59,6 +59,7 @@ type Writer struct {
 	Epoch   uint64     `json:"epoch"`
 	Started *time.Time `json:"started,omitempty"`
 	FreeRun bool       `json:"free_run"`
+	alive   bool       // also of a ring that has ended
 }
 
 // Flow is how far the ring got and how fast.
@@ -90,6 +91,8 @@ type Blocked struct {
 	Times        uint64     `json:"times"`
 	TotalSeconds float64    `json:"total_seconds"`
 }
+
+const readerEvicted = "evicted"
 
 // Reader is an occupied reader slot.
 type Reader struct {

@@ -34,7 +34,7 @@ func (r *Report) judge(now time.Time) Verdict {
 	case w.Status == StateDead:
 		return Verdict{StateDead, fmt.Sprintf("the writer, pid %d, is dead; %s; a new writer continues at frame %d, 'ndring gc' removes the ring", w.PID, r.unread(), r.Flow.Frames)}
 	case w.Status == StateEnded:
-		return Verdict{StateEnded, fmt.Sprintf("the ring has ended after %d frames; %s", r.Flow.Frames, r.unread())}
+		return Verdict{StateEnded, fmt.Sprintf("the ring has ended after %d frames; %s%s", r.Flow.Frames, r.unread(), r.parting())}
 	case w.Status == StateStopped:
 		return Verdict{StateStopped, fmt.Sprintf("the writer, pid %d, is suspended", w.PID)}
 	case r.Blocked.Now:
@@ -58,6 +58,28 @@ func (r *Report) unread() string {
 		return fmt.Sprintf("%d reader(s), all up to date", len(r.Readers))
 	}
 	return strings.Join(behind, ", ")
+}
+
+// parting says why a ring that has ended is still there, when that is for no unread frame.
+func (r *Report) parting() string {
+	if !r.Writer.alive {
+		handsOut := ""
+		if r.Flow.HeldBytes > 0 {
+			handsOut = " a new writer hands out what is unread,"
+		}
+		return fmt.Sprintf("; the writer, pid %d, is dead;%s 'ndring gc' removes the ring", r.Writer.PID, handsOut)
+	}
+	var awaited []string
+	for _, reader := range r.Readers {
+		if r.Flow.HeldBytes == 0 && reader.Name != "" && reader.KeepMs > 0 && reader.State != readerEvicted {
+			keep := time.Duration(reader.KeepMs) * time.Millisecond
+			awaited = append(awaited, fmt.Sprintf("%s (%s)", reader.label(), keep))
+		}
+	}
+	if len(awaited) == 0 {
+		return ""
+	}
+	return "; the writer waits for the goodbye of " + strings.Join(awaited, ", ") + ", no longer than it asked to be kept"
 }
 
 // sentence says since when and by whom the writer is blocked.
