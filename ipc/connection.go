@@ -192,7 +192,7 @@ func (c *connection) hangUp() {
 		c.part(alive)
 		return
 	}
-	l := &lostSlot{name: c.hello.Name, generation: c.hello.Generation, pid: c.peer.pid, kept: c.keep() > 0}
+	l := &lostSlot{name: c.hello.Name, generation: c.hello.Generation, pid: c.peer.pid, keep: c.keep()}
 	c.s.w.Lose(c.slot)
 	c.s.lose(c.slot, l, grace)
 	if alive {

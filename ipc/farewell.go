@@ -27,8 +27,8 @@ func (w *Writer) farewell(ctx context.Context) error {
 func (s *server) partFrom(alone chan struct{}) {
 	s.alone, s.parting = alone, time.Now()
 	for _, l := range s.lost {
-		if l.kept {
-			s.log.Info("waiting for reader that may come back for the end", "ring", s.name, "reader", l.name, "pid", l.pid)
+		if l.keep > 0 {
+			s.log.Warn("waiting for reader that may come back for the end", "ring", s.name, "reader", l.name, "pid", l.pid, "keep", l.keep)
 		}
 	}
 }
@@ -45,7 +45,7 @@ func (s *server) part() {
 // awaited reports whether a reader that asked to be kept has not said goodbye.
 func (s *server) awaited(now time.Time) bool {
 	for _, l := range s.lost {
-		if l.kept {
+		if l.keep > 0 {
 			return true
 		}
 	}

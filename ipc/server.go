@@ -61,8 +61,8 @@ type lostSlot struct {
 	name       string
 	generation uint32
 	pid        int
-	owner      *connection // severed, its process alive; or nil
-	kept       bool        // it has a name and asked to be kept
+	owner      *connection   // severed, its process alive; or nil
+	keep       time.Duration // if it has a name and asked to be kept
 	grace      *alarm
 }
 
@@ -248,7 +248,10 @@ func (s *server) inherit() {
 		if v.State != proto.SlotLost {
 			continue
 		}
-		l := &lostSlot{name: v.Name, generation: v.Generation, pid: int(v.PID), kept: v.Name != "" && v.KeepMs > 0}
+		l := &lostSlot{name: v.Name, generation: v.Generation, pid: int(v.PID)}
+		if v.Name != "" {
+			l.keep = time.Duration(v.KeepMs) * time.Millisecond
+		}
 		s.lose(i, l, max(s.grace, time.Duration(v.KeepMs)*time.Millisecond))
 	}
 }
