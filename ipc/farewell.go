@@ -27,9 +27,14 @@ func (w *Writer) farewell(ctx context.Context) error {
 func (s *server) partFrom(alone chan struct{}) {
 	s.alone, s.parting = alone, time.Now()
 	for _, l := range s.lost {
-		if l.keep > 0 {
-			s.log.Warn("waiting for reader that may come back for the end", "ring", s.name, "reader", l.name, "pid", l.pid, "keep", l.keep)
-		}
+		s.sayAwaited(l)
+	}
+}
+
+// sayAwaited tells of a reader that died before, or during, the wait for its goodbye.
+func (s *server) sayAwaited(l *lostSlot) {
+	if s.alone != nil && l.keep > 0 {
+		s.log.Warn("waiting for reader that may come back for the end", "ring", s.name, "reader", l.name, "pid", l.pid, "keep", l.keep)
 	}
 }
 

@@ -75,6 +75,30 @@ func TestEndWaitsNoLongerThanAsked(t *testing.T) {
 	}
 }
 
+// Check that a writer that waits for goodbyes tells of a reader that dies meanwhile.
+func TestDeathDuringFarewellIsTold(t *testing.T) {
+	dir, told := testDir(t), make(chan struct{})
+	h := &hook{Handler: slog.DiscardHandler, message: "waiting for reader that may come back for the end", run: func() { close(told) }}
+	w := listen(t, "x", WriterConfig{Dir: dir, Capacity: 1 << 16, Logger: slog.New(h)})
+	r := dial(t, "x", ReaderConfig{Dir: dir, Wake: proto.WakeStream, Name: "n", Keep: time.Hour})
+	ctx, cancel := context.WithCancel(t.Context())
+	closed := make(chan error, 1)
+	go func() { closed <- w.Close(ctx) }()
+	for waits := false; !waits; {
+		answer := make(chan bool)
+		w.server.loop.post(func() { answer <- w.server.alone != nil })
+		waits = <-answer
+	}
+	if err := r.Leave(); err != nil {
+		t.Fatal(err)
+	}
+	<-told
+	cancel()
+	if err := <-closed; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
 // put commits one frame.
 func put(t *testing.T, w *Writer) {
 	t.Helper()

@@ -211,6 +211,7 @@ func (s *server) lose(slot int, l *lostSlot, grace time.Duration) {
 		s.forget(slot)
 	})
 	s.lost[slot] = l
+	s.sayAwaited(l)
 }
 
 // forget ends the wait for a lost slot's reader: the slot is free, or, while the
