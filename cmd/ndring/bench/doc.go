@@ -69,8 +69,8 @@
 // once a round trip, since time.Now would be a good part of what it measures.
 //
 // A round of a figure is disturbed when, while it ran, all CPUs together were busy
-// for longer than its own processes by more than a tenth of one CPU and 30 ms, which
-// /proc/stat cannot resolve. Time that the host takes from a virtual machine counts
+// for longer than its own processes, the one that measures among them, by more than a
+// tenth of one CPU and 30 ms, which /proc/stat cannot resolve. Time that the host takes from a virtual machine counts
 // as busy. Disturbed rounds are left out as long as at least half of the rounds are
 // quiet; otherwise all count, and the table marks the row. A ratio is as disturbed
 // as its parts.
