@@ -34,6 +34,13 @@ func (r report) updateMarkdown(path string) error {
 
 // checkMarkdown says whether updateMarkdown can do it, before anything is measured.
 func checkMarkdown(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("look at the document for the tables: %w", err)
+	}
+	if !info.Mode().IsRegular() { // a device may have no end
+		return fmt.Errorf("update %q: not a regular file", path)
+	}
 	document, err := os.ReadFile(path)
 	if err != nil {
 		return fmt.Errorf("read the document for the tables: %w", err)
@@ -41,7 +48,11 @@ func checkMarkdown(path string) error {
 	if _, err := spliceTables(document, ""); err != nil {
 		return fmt.Errorf("update %q: %w", path, err)
 	}
-	return nil
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return fmt.Errorf("open the document for the tables: %w", err)
+	}
+	return f.Close()
 }
 
 // spliceTables is document with tables between its two lines; without both of

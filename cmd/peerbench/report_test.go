@@ -141,6 +141,9 @@ func TestDocumentIsLookedAtFirst(t *testing.T) {
 			t.Errorf("%v in place of %v, after %q", err, want, out.String())
 		}
 	}
+	if err := checkMarkdown(os.DevNull); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		t.Errorf("the check of a device, which may have no end, says %v", err)
+	}
 }
 
 // Check that a document without a place for the tables stays as it is.

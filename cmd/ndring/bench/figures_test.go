@@ -186,6 +186,9 @@ func TestUpdateFile(t *testing.T) {
 	if err := CheckFile(name + "x"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the check of no file says %v", err)
 	}
+	if err := CheckFile(os.DevNull); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		t.Errorf("the check of a device, which may have no end, says %v", err)
+	}
 }
 
 // Check that the directories of runs that are dead go, and those of this one stay.

@@ -49,6 +49,13 @@ func CheckFile(name string) error {
 // aroundTable is what stands before the first marker line of a file and behind the
 // second.
 func aroundTable(name string) (before, after []byte, err error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, nil, fmt.Errorf("update the table: %w", err)
+	}
+	if !info.Mode().IsRegular() { // a device may have no end
+		return nil, nil, fmt.Errorf("update the table of %q: not a regular file", name)
+	}
 	old, err := os.ReadFile(name)
 	if err != nil {
 		return nil, nil, fmt.Errorf("update the table: %w", err)
