@@ -31,7 +31,7 @@ type fanOutParams struct {
 // Measure implements Figure.
 func (f FanOut) Measure(ctx context.Context, host *Host) ([]Sample, error) {
 	if len(host.CPUs) < 2 {
-		return nil, fmt.Errorf("%w: writer and readers need a CPU each to be pinned to, there are %d", ErrSkipped, len(host.CPUs))
+		return nil, fmt.Errorf("%w: writer and readers need a CPU each to be pinned to, and this process may run on one", ErrSkipped)
 	}
 	seats := []Seat{{roleFanOut, host.CPUs[0]}}
 	for i := range f.Readers {

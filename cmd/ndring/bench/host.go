@@ -75,7 +75,7 @@ func (h *Host) Pair(role string, placement Placement) ([]Seat, error) {
 		return []Seat{{role, cpu}, {role, cpu}}, nil
 	}
 	if len(h.CPUs) < 2 {
-		return nil, fmt.Errorf("%w: two sides that spin need two CPUs to be pinned to, there are %d", ErrSkipped, len(h.CPUs))
+		return nil, fmt.Errorf("%w: two sides that spin need two CPUs to be pinned to, and this process may run on one", ErrSkipped)
 	}
 	return []Seat{{role, h.CPUs[0]}, {role, h.CPUs[1]}}, nil
 }

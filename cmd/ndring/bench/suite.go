@@ -71,6 +71,15 @@ func (s Suite) chosen(all []Figure) []Figure {
 	})
 }
 
+// Names are the names of all figures, which Only is matched against.
+func (s Suite) Names() []string {
+	var names []string
+	for _, f := range s.Figures() {
+		names = append(names, f.Name())
+	}
+	return names
+}
+
 // yields reports whether the sample of that name may be one of f's.
 func yields(f Figure, sample string) bool {
 	return sample == f.Name() || strings.HasPrefix(sample, f.Name()+"_")

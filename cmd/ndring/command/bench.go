@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/ndring/ndring/cmd/ndring/bench"
 	"github.com/urfave/cli/v2"
@@ -17,7 +18,7 @@ func benchCommand() *cli.Command {
 		Name: "bench", Usage: "measure ndring and this machine's limits in one run, in processes of their own", Action: runBench,
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "rounds", Usage: "rounds, all figures once in each", DefaultText: "5, with --quick 1"},
-			&cli.StringFlag{Name: "only", Usage: "measure only what matches this regular expression, and what it is divided by"},
+			&cli.StringFlag{Name: "only", Usage: "measure only the figures whose names match this regular expression, and what it is divided by"},
 			&cli.BoolFlag{Name: "quick", Usage: "a look in a few seconds, too short for a table"},
 			&cli.StringFlag{Name: "update", Usage: "write the whole table into this Markdown `FILE`, between its markers"},
 			jsonFlag(),
@@ -55,7 +56,7 @@ func runBench(c *cli.Context) error {
 	}
 	report, err := suite.Run(c.Context, host)
 	if errors.Is(err, bench.ErrNoFigure) {
-		return usagef("--only %q: %w; 'ndring bench --quick' names them all", suite.Only, err)
+		return usagef("--only %q: %w; there are %s", suite.Only, err, strings.Join(suite.Names(), ", "))
 	}
 	if err != nil {
 		return err
