@@ -29,6 +29,9 @@ static inline void ndr_reader_bind(ndring_reader *r) {
 
     r->table = ndr_session_table(&r->session);
     r->slot = ndr_table_slot(r->session.table, w->slot);
+    r->words = r->session.segment.words;
+    r->capacity = r->session.segment.capacity;
+    r->epoch = w->epoch;
     r->pos = r->known = r->sent = w->start;
     r->held = r->armed = 0;
     ndr_reader_unlike(r);
@@ -62,7 +65,7 @@ static inline int ndr_reader_ending(ndring_reader *r) {
 }
 
 static inline int ndr_reader_epoch_passed(const ndring_reader *r) {
-    return ndr_load(&r->session.segment.words->epoch) != r->session.welcome.epoch;
+    return ndr_load(&r->words->epoch) != r->epoch;
 }
 
 /* ndr_reader_tick makes the caller's poll descriptor ready every so often while there is
@@ -157,6 +160,7 @@ static inline int ndr_reader_park(ndring_reader *r, uint64_t *word, int64_t dead
     }
     r->armed = 1;
     if (left == 0) {
+        ndr_reader_unlike(r); /* the next look disarms first */
         return NDRING_ERR_TIMEOUT;
     }
     fds[0].fd = r->session.bell;

@@ -154,6 +154,7 @@ static inline void ndr_writer_set_plain(ndring_writer *w) {
     span = (int64_t)left < 0 ? 0 : span < left ? span : left;
     left = w->like_size < NDR_NO_SIZE ? (uint64_t)(w->unlooked > 0 ? w->unlooked : 0) * w->like_size : 0;
     w->plain = core->pos + (span < left ? span : left);
+    w->lap = (uintptr_t)ndr_at(&core->seg, core->pos) - (uintptr_t)core->pos;
     w->unlooked = 0; /* plain stands for them */
 }
 
@@ -203,9 +204,8 @@ NDR_HOT int ndring_writer_claim(ndring_writer *w, uint32_t dtype, uint32_t ndim,
             return ndr_writer_claim_slow(w, dtype, 1, shape, timeout_ms, payload);
         }
     }
-    w->end = end;
     w->open = NDR_OPEN_INLINE;
-    *payload = ndr_at(&core->seg, core->pos) + NDRING_BASE_BYTES;
+    *payload = (uint8_t *)(w->lap + (uintptr_t)core->pos) + NDRING_BASE_BYTES;
     return NDRING_OK;
 }
 
@@ -272,7 +272,7 @@ NDR_HOT void ndr_writer_advance(ndring_writer *w, uint64_t end, uint64_t frames)
     core->pos = end;
     core->number += frames;
     ndr_compiler_fence();
-    if (((uint32_t)core->fenced | w->server.streams) != 0 || ndr_load(&ndr_core_table(core)->readers_parked) != 0) {
+    if (((uint32_t)core->fenced | w->server.streams | ndr_load(&ndr_core_table(core)->readers_parked)) != 0) {
         ndr_writer_wake(w);
     }
 }
@@ -319,11 +319,12 @@ NDR_COLD void ndr_writer_commit_frames(ndring_writer *w) {
 NDR_HOT void ndr_writer_commit_batch(ndring_writer *w) {
     ndr_core *core = &w->server.core;
     uint64_t first = core->pos, size = w->like_size, like = w->like, number = core->number, end = w->end, at;
-    uint8_t *base = ndr_at(&core->seg, first);
+    uintptr_t lap = w->lap;
+    uint8_t *base = (uint8_t *)(lap + (uintptr_t)first);
 
     ndr_store_relaxed((uint64_t *)(void *)(base + (end - first)), 0);
     for (at = first + size; at != end; at += size) {
-        uint64_t *word = (uint64_t *)(void *)(base + (at - first));
+        uint64_t *word = (uint64_t *)(lap + (uintptr_t)at);
         ndr_store_relaxed(word + NDRING_FR_NUMBER / 8, ++number);
         ndr_store_relaxed(word + NDRING_FR_DESCRIBE / 8, like);
         ndr_store_relaxed(word, at | NDRING_KIND_DATA);
@@ -338,9 +339,9 @@ NDR_HOT void ndr_writer_commit_batch(ndring_writer *w) {
 /* ndring_writer_commit makes what is claimed visible, whole. The claim is over. Without a
  * claim it does nothing. */
 NDR_HOT void ndring_writer_commit(ndring_writer *w) {
-    ndr_core *core = &w->server.core;
-    uint64_t at = core->pos, *word = ndr_commit_word(&core->seg, at);
+    uint64_t at = w->server.core.pos, end = at + w->like_size;
     enum ndr_opening open = w->open;
+    uint64_t *word = (uint64_t *)(w->lap + (uintptr_t)at);
 
     w->open = NDR_OPEN_NONE;
     if (open != NDR_OPEN_INLINE) {
@@ -351,12 +352,12 @@ NDR_HOT void ndring_writer_commit(ndring_writer *w) {
         }
         return;
     }
-    ndr_store_relaxed(word + w->like_size / 8, 0);
-    ndr_store_relaxed(word + NDRING_FR_NUMBER / 8, core->number);
+    ndr_store_relaxed((uint64_t *)(w->lap + (uintptr_t)end), 0);
+    ndr_store_relaxed(word + NDRING_FR_NUMBER / 8, w->server.core.number);
     ndr_store_relaxed(word + NDRING_FR_DESCRIBE / 8, w->like);
     ndr_store(word, at | NDRING_KIND_DATA); /* SYNC: commit */
     ndr_prefetch_ahead(word, NDR_AHEAD_BYTES);
-    ndr_writer_advance(w, at + w->like_size, 1);
+    ndr_writer_advance(w, end, 1);
 }
 
 /* ndring_writer_abort gives the claimed space back. Nothing of it becomes visible. */

@@ -12,12 +12,17 @@ typedef struct ndring_reader {
     uint64_t pos;    /* cursor: all before it is released */
     uint64_t like;   /* description of the inline frame in frame.header, or NDR_NOT_ALIKE */
     uint64_t size;   /* and its size */
+    uint64_t plain;  /* a frame like it that starts here or before needs no look at wrap, mode or arming */
+    uintptr_t lap;   /* a position in front of the wrap is at lap + position */
+    uint64_t epoch;  /* of the writer that let this reader in */
+    uint64_t capacity;
+    const ndr_writer_words *words;
+    ndr_slot *slot;
+    ndr_table_head *table;
     int held;        /* a frame is leased */
     int stream;      /* stream mode */
     int fenced;      /* fence after each release */
     int armed;       /* the parked words are stored and not looked at since */
-    ndr_slot *slot;
-    ndr_table_head *table;
     ndring_frame frame;
     ndr_session session;
     ndr_hello hello;
@@ -39,10 +44,12 @@ typedef struct ndring_reader {
 
 #define NDR_NOT_ALIKE (~(uint64_t)0)
 
-/* ndr_reader_unlike sends the next frame the slow way, whatever its description says. */
+/* ndr_reader_unlike sends the next frame the slow way, wherever it is and whatever its
+ * description says. */
 static inline void ndr_reader_unlike(ndring_reader *r) {
     r->like = NDR_NOT_ALIKE;
     r->size = NDR_NO_SIZE;
+    r->plain = r->pos - 1;
 }
 
 /* ndr_reader_fail makes a status final. An evicted reader sees overwritten memory as
@@ -66,31 +73,33 @@ NDR_COLD void ndr_reader_say_released(ndring_reader *r) {
 }
 
 /* ndr_reader_answer wakes a writer that waits for this cursor. SYNC: park */
-NDR_COLD void ndr_reader_answer(ndring_reader *r, uint64_t wanted) {
-    if ((int64_t)(r->pos - (wanted & ~(uint64_t)NDRING_KIND_MASK)) >= 0 && ndr_swap(&r->table->writer_parked, 0) != 0) {
-        ndr_ring(r->session.writer_bell);
-    }
-}
-
-/* ndr_reader_advance moves the cursor to end. SYNC: park */
-NDR_HOT void ndr_reader_advance(ndring_reader *r, uint64_t end) {
+NDR_COLD void ndr_reader_answer(ndring_reader *r) {
     uint64_t wanted;
 
-    r->pos = end;
-    if (r->stream) {
-        if (r->pos - r->sent >= r->session.segment.capacity / NDR_RELEASE_DIVISOR) {
-            ndr_reader_say_released(r);
-        }
-        return;
-    }
-    ndr_store(&r->slot->cursor, end);
-    ndr_compiler_fence();
     if (r->fenced) {
         ndr_fence();
     }
     wanted = ndr_load(&r->table->writer_parked);
-    if (wanted != 0) {
-        ndr_reader_answer(r, wanted);
+    if (wanted != 0 && (int64_t)(r->pos - (wanted & ~(uint64_t)NDRING_KIND_MASK)) >= 0 && ndr_swap(&r->table->writer_parked, 0) != 0) {
+        ndr_ring(r->session.writer_bell);
+    }
+}
+
+/* ndr_reader_advance moves the cursor to end, in park mode. SYNC: park */
+NDR_HOT void ndr_reader_advance(ndring_reader *r, uint64_t end) {
+    r->pos = end;
+    ndr_store(&r->slot->cursor, end);
+    ndr_compiler_fence();
+    if (((uint64_t)(uint32_t)r->fenced | ndr_load(&r->table->writer_parked)) != 0) {
+        ndr_reader_answer(r);
+    }
+}
+
+/* ndr_reader_pass moves the cursor to end, in stream mode. */
+NDR_COLD void ndr_reader_pass(ndring_reader *r, uint64_t end) {
+    r->pos = end;
+    if (r->pos - r->sent >= r->session.segment.capacity / NDR_RELEASE_DIVISOR) {
+        ndr_reader_say_released(r);
     }
 }
 
@@ -105,7 +114,11 @@ NDR_HOT int ndring_reader_release(ndring_reader *r) {
     if (!ndr_intact(&r->session.segment, r->pos)) {
         return ndr_reader_fail(r, NDRING_ERR_EVICTED);
     }
-    ndr_reader_advance(r, r->frame.end);
+    if (r->stream) {
+        ndr_reader_pass(r, r->frame.end);
+    } else {
+        ndr_reader_advance(r, r->frame.end);
+    }
     return NDRING_OK;
 }
 
@@ -137,6 +150,8 @@ static inline int ndr_reader_take(ndring_reader *r, uint64_t word, int *deliver)
     if (r->frame.header.kind == NDRING_KIND_DATA && !ndr_header_extended(&r->frame.header)) {
         r->like = ndr_describe(r->frame.header.payload_bytes, r->frame.header.dtype, 1, r->frame.header.flags);
         r->size = r->frame.end - r->frame.position;
+        r->plain = r->stream ? r->plain : r->pos + ndr_to_wrap(s, r->pos) - r->size;
+        r->lap = (uintptr_t)s->data - (uintptr_t)(r->pos & ~s->mask);
     }
     return NDRING_OK;
 }

@@ -89,6 +89,10 @@ static inline int ndr_reader_next_slow(ndring_reader *r, const ndring_frame **ou
     if (r->fatal) {
         return r->fatal;
     }
+    status = ndring_reader_release(r);
+    if (status != NDRING_OK) {
+        return status;
+    }
     if (r->armed) {
         ndr_reader_disarm(r);
     }
@@ -120,13 +124,11 @@ static inline int ndr_reader_next_slow(ndring_reader *r, const ndring_frame **ou
     return NDRING_OK;
 }
 
-/* ndr_reader_plain reports whether the frame at position is a committed one, described like
- * the one before it. */
-NDR_HOT int ndr_reader_plain(const ndring_reader *r, uint64_t position) {
-    const uint64_t *word = ndr_commit_word(&r->session.segment, position);
-
+/* ndr_reader_plain reports whether the frame at position, whose commit word is word, is a
+ * committed one, described like the one before it. */
+NDR_HOT int ndr_reader_plain(const uint64_t *word, uint64_t position, uint64_t like) {
     return ndr_load(word) == (position | NDRING_KIND_DATA) && /* SYNC: commit */
-           ndr_load_relaxed(word + NDRING_FR_DESCRIBE / 8) == r->like;
+           ndr_load_relaxed(word + NDRING_FR_DESCRIBE / 8) == like;
 }
 
 /* ndring_reader_next leases the next frame and waits for it for timeout_ms, negative
@@ -136,17 +138,21 @@ NDR_HOT int ndr_reader_plain(const ndring_reader *r, uint64_t position) {
  * was committed was returned, _EVICTED, _CORRUPT, _KIND. */
 NDR_HOT int ndring_reader_next(ndring_reader *r, const ndring_frame **out, int timeout_ms) {
     uint64_t at = r->held ? r->frame.end : r->pos; /* kept in a register: the next frame waits for it */
-    const ndr_segment *s = &r->session.segment;
-    const uint64_t *word = ndr_commit_word(s, at);
-    int status;
+    const uint64_t *word = (const uint64_t *)(r->lap + (uintptr_t)at);
 
-    if (r->held) {
-        status = ndring_reader_release(r);
-        if (status != NDRING_OK) {
-            return status;
-        }
+    if ((int64_t)(at - r->plain) > 0) {
+        return ndr_reader_next_slow(r, out, timeout_ms);
     }
-    if ((r->stream | r->armed) || !ndr_reader_plain(r, at) || r->size > ndr_to_wrap(s, at) || ndr_reader_epoch_passed(r)) {
+    if (r->held) {
+        ndr_load_fence();
+        if ((int64_t)(ndr_load(&r->words->limit) - r->pos) > (int64_t)r->capacity) { /* SYNC: limit */
+            return ndr_reader_next_slow(r, out, timeout_ms);
+        }
+        ndr_reader_advance(r, at);
+    }
+    if (!ndr_reader_plain(word, at, r->like) || ndr_reader_epoch_passed(r)) {
+        r->held = 0;
+        r->frame.payload = NULL;
         return ndr_reader_next_slow(r, out, timeout_ms);
     }
     r->frame.header.number = ndr_load_relaxed(word + NDRING_FR_NUMBER / 8);
@@ -168,12 +174,17 @@ typedef struct ndring_run {
     uint64_t count;
 } ndring_run;
 
-/* ndr_reader_follow counts the frames at hand from the leased one on, at most most. */
-NDR_HOT uint64_t ndr_reader_follow(const ndring_reader *r, uint64_t count, uint64_t most) {
-    uint64_t at = r->pos + count * r->size;
+/* ndr_reader_follow counts the frames at hand from the leased one on, at most most, none
+ * behind the wrap. */
+NDR_HOT uint64_t ndr_reader_follow(const ndring_reader *r, uint64_t most) {
+    uint64_t at = r->frame.end, size = r->size, like = r->like, count;
+    const uint8_t *word = (const uint8_t *)r->frame.payload - NDRING_BASE_BYTES;
 
-    for (; count < most && ndr_reader_plain(r, at); at += r->size) {
-        count++;
+    for (count = 1; count < most; count++, at += size) {
+        word += size;
+        if (!ndr_reader_plain((const uint64_t *)(const void *)word, at, like)) {
+            break;
+        }
     }
     return count;
 }
@@ -198,7 +209,7 @@ NDR_HOT int ndring_reader_next_run(ndring_reader *r, ndring_run *run, uint64_t m
     fit = (r->stream ? r->known - r->pos : s->capacity) / r->size;
     most = most < fit ? most : fit;
     fit = ndr_to_wrap(s, r->pos) / r->size;
-    run->count = ndr_reader_follow(r, 1, most < fit ? most : fit);
+    run->count = ndr_reader_follow(r, most < fit ? most : fit);
     r->frame.end = r->pos + run->count * r->size;
     return NDRING_OK;
 }

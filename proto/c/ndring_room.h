@@ -23,6 +23,7 @@ typedef struct ndring_writer {
     enum ndr_opening open;
     uint32_t like_dtype;
     uint64_t plain;
+    uintptr_t lap; /* a position up to plain is at lap + position */
     uint64_t like; /* description of the inline frame checked last */
     uint64_t like_items, like_size;
     uint64_t at, end; /* of what is claimed, without padding */
