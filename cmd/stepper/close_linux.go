@@ -4,10 +4,8 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 
 	"github.com/ndring/ndring/cmd/stepper/script"
 	"github.com/ndring/ndring/cmd/stepper/trace"
@@ -37,40 +35,13 @@ func partClose(args []string) error {
 // where its files have no names. What follows waits for the control plane, which stands
 // still here, and touches no file but the lock.
 func stepClose(parent string, t *tally) error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	dir, err := os.MkdirTemp(parent, "closing-")
+	s, err := newTakeover(parent, true)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	s := &takeover{dir: filepath.Join(dir, "rings"), copies: filepath.Join(dir, "copy"), due: &script.Script{Ledger: script.Ledger{Capacity: lifeBytes}}, ending: true}
-	if err := os.Mkdir(s.dir, 0o700); err != nil {
-		return err
-	}
-	if err := s.leave(filepath.Join(dir, "first")); err != nil {
-		return fmt.Errorf("prepare: %w", err)
-	}
-	s.segment.path, s.table.path = filepath.Join(s.dir, script.SegmentFile), filepath.Join(s.dir, script.TableFile)
-	defer s.segment.close()
-	defer s.table.close()
-	if s.child, err = start("close", s.dir); err != nil {
-		return err
-	}
-	defer s.child.end()
-	if err := s.child.seize(); err != nil {
-		return err
-	}
-	path := t.path("close")
-	path.runs++
-	if err := s.stepToTheEnd(path); err != nil {
-		return fmt.Errorf("close, after instruction %d, at %s: %w", path.steps, placeOf(s.child.thread.Regs.Rip), err)
-	}
-	t.calls += s.calls
-	t.states += s.checker.States
-	t.frames += s.checker.Frames
-	s.checker.Close()
-	return nil
+	defer s.close()
+	s.ending = true
+	return s.run("close", t, t.path("close"), s.stepToTheEnd)
 }
 
 // stepToTheEnd steps until neither segment nor reader table has a name.

@@ -22,6 +22,7 @@ import (
 // segment has a name; after each system call a real ipc.Listen, with a real reader,
 // takes over a copy of the directory.
 type takeover struct {
+	parent  string
 	dir     string
 	copies  string
 	child   *child
@@ -36,44 +37,65 @@ type takeover struct {
 
 // stepListen steps through a Listen; with frames in the ring if it is left over.
 func stepListen(parent string, leftOver bool, t *tally) error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	dir, err := os.MkdirTemp(parent, "takeover-")
+	s, err := newTakeover(parent, leftOver)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	s := &takeover{dir: filepath.Join(dir, "rings"), copies: filepath.Join(dir, "copy"), due: &script.Script{Ledger: script.Ledger{Capacity: lifeBytes}}}
-	if err := os.Mkdir(s.dir, 0o700); err != nil {
-		return err
-	}
+	defer s.close()
 	name := "listen"
 	if leftOver {
 		name = "listen again"
-		if err := s.leave(filepath.Join(dir, "first")); err != nil {
-			return fmt.Errorf("prepare: %w", err)
-		}
 	}
+	return s.run("listen", t, t.path(name), s.step)
+}
+
+// newTakeover makes the directories below parent, empty or with what a writer leaves.
+func newTakeover(parent string, leftOver bool) (*takeover, error) {
+	dir, err := os.MkdirTemp(parent, "takeover-")
+	if err != nil {
+		return nil, err
+	}
+	s := &takeover{parent: dir, dir: filepath.Join(dir, "rings"), copies: filepath.Join(dir, "copy"), due: &script.Script{Ledger: script.Ledger{Capacity: lifeBytes}}}
 	s.segment.path, s.table.path = filepath.Join(s.dir, script.SegmentFile), filepath.Join(s.dir, script.TableFile)
-	defer s.segment.close()
-	defer s.table.close()
-	if s.child, err = start("listen", s.dir); err != nil {
+	err = os.Mkdir(s.dir, 0o700)
+	if err == nil && leftOver {
+		err = s.leave(filepath.Join(dir, "first"))
+	}
+	if err != nil {
+		s.close()
+		return nil, fmt.Errorf("prepare: %w", err)
+	}
+	return s, nil
+}
+
+func (s *takeover) close() {
+	s.segment.close()
+	s.table.close()
+	if s.checker != nil {
+		s.checker.Close()
+	}
+	os.RemoveAll(s.parent)
+}
+
+// run starts a part, steps through it, and counts what was seen.
+func (s *takeover) run(part string, t *tally, path *pathTally, step func(*pathTally) error) (err error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if s.child, err = start(part, s.dir); err != nil {
 		return err
 	}
 	defer s.child.end()
 	if err := s.child.seize(); err != nil {
 		return err
 	}
-	path := t.path(name)
 	path.runs++
-	if err := s.step(path); err != nil {
-		return fmt.Errorf("%s, after instruction %d, at %s: %w", name, path.steps, placeOf(s.child.thread.Regs.Rip), err)
+	if err := step(path); err != nil {
+		return fmt.Errorf("%s, after instruction %d, at %s: %w", part, path.steps, placeOf(s.child.thread.Regs.Rip), err)
 	}
 	t.calls += s.calls
 	t.states += s.checker.States
 	t.frames += s.checker.Frames
-	s.checker.Close()
-	return s.child.finish()
+	return nil
 }
 
 // leave makes what a writer leaves that dies with two readers, which have
@@ -125,7 +147,7 @@ func copyRing(from, to string) error {
 	return nil
 }
 
-// step goes through the whole of Listen.
+// step goes through the whole of Listen, to the end of the child.
 func (s *takeover) step(path *pathTally) error {
 	for {
 		stop, err := s.child.thread.Step()
@@ -143,7 +165,7 @@ func (s *takeover) step(path *pathTally) error {
 		}
 		path.count(s.child.thread.Regs.Rip, changed)
 		if stop.Mark != 0 {
-			return nil
+			return s.child.finish()
 		}
 	}
 }
