@@ -16,6 +16,8 @@ try:
 except ModuleNotFoundError as e:
     raise ImportError("ndring needs NumPy: apt-get install python3-numpy, or pip install numpy") from e
 
+from . import errors
+from ._waiting import Opening
 from .consumer import Batches, Consumer
 from .errors import *  # noqa: F401,F403
 from .frame import Batch, Frame, Run
@@ -24,5 +26,11 @@ from .identity import Identity
 from .observer import DeadRing, ObservedFrame, Observer, open_dead
 from .producer import DEFAULT_CAPACITY, Claim, Group, Producer
 from .remote import Remote, Result
+
+__all__ = [
+    "DEFAULT_CAPACITY", "Batch", "Batches", "Claim", "Consumer", "DeadRing", "Frame", "Group", "Header", "Identity",
+    "ObservedFrame", "Observer", "Opening", "Producer", "Remote", "Result", "Run", "errors", "open_dead",
+]
+__all__ += errors.__all__
 
 __version__ = "1.0.0"

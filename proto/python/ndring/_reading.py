@@ -5,12 +5,15 @@ writer again. Consumer adds the waits.
 from typing import Optional
 
 from . import _layout as L
+from ._handshake import Finder
 from ._park import SAFETY_SECONDS, Parking
+from ._waiting import Waiting
+from .directory import Path
 from .errors import ContractError, CorruptError, EndOfRing, EvictedError, KindError, NdringError, RefusedError, WriterLostError
 from .frame import Frame, Lease, desc_of
-from .message import Hello, Welcome
+from .message import Welcome
 from .segment import add, unexpected
-from .session import Finder, Session
+from .session import Session
 
 _M = (1 << 64) - 1
 _HALF = 1 << 63
@@ -24,17 +27,14 @@ _EVICTIONS = {
 }
 
 
-class Reading(Lease):
+class Reading(Lease, Waiting[Frame]):
     """A reader, one step at a time. In stream mode it knows what is committed by
     announcements, in park mode by the commit words alone."""
 
-    ring: str
-    _dir: Optional[str]
-    _hello: Hello
+    #: The writer's last answer: where reading began and what history there was.
+    welcome: Welcome
+    _dir: Path
     _restart_wait: float
-    _finder: Optional[Finder] = None
-    _session: Optional[Session] = None
-    _error: Optional[BaseException] = None  # why no frame will come any more
     _held = False
     _parks = False  # in park mode
     _parking: Optional[Parking] = None  # while there is a writer
@@ -45,8 +45,7 @@ class Reading(Lease):
     def _begin(self, session: Session) -> None:
         """Starts where the first welcome says."""
         self._segment = session.segment
-        #: The writer's last answer: where reading began and what history there was.
-        self.welcome: Welcome = session.welcome
+        self.welcome = session.welcome
         self._pos = self._next = self._told = self._known = session.welcome.start
         self._parks = session.parking is not None
         if self._parks:
@@ -64,7 +63,7 @@ class Reading(Lease):
     def _take(self) -> Optional[Frame]:
         """The next frame if there is one. It never waits."""
         if self._held:
-            self.release()
+            self._release()
         while self._ready():
             pos = self._pos
             s = self._segment
@@ -122,6 +121,16 @@ class Reading(Lease):
     def release(self) -> None:
         """Gives back what is leased. Raises EvictedError if it may have been
         overwritten meanwhile."""
+        if not self._held:
+            return
+        if not self._busy.acquire(False):
+            raise self._in_use()
+        try:
+            self._release()
+        finally:
+            self._leave()
+
+    def _release(self) -> None:
         if not self._held:
             return
         self._held = False
@@ -237,8 +246,8 @@ class Reading(Lease):
         """One attempt to find the writer that took the ring up, at this reader's slot
         and position."""
         if self._finder is None:
-            assert self._session is not None
-            self._session.close()
+            if self._session is not None:
+                self._session.close()
             self._session = self._parking = None
             self._finder = Finder(self._dir, self.ring, self._restart_wait)
         w = self.welcome

@@ -7,51 +7,48 @@ park mode it looks at the ring itself, as _park describes. Either way it goes on
 a gap when the writer is restarted.
 """
 
-import asyncio
-import operator
 import os
-import time
-from types import TracebackType
-from typing import Any, AsyncIterator, Callable, Iterator, Optional, Tuple, Type, Union
+from typing import Any, AsyncIterator, Callable, Iterator, Optional, Union
 
 from . import _layout as L
 from . import _order
+from ._arguments import called, choice, seconds, whole
 from ._batching import Batching
+from ._handshake import Finder
 from ._park import SAFETY_SECONDS
+from ._waiting import News, Opening
+from .directory import Path
 from .errors import ClosedError, EndOfRing, EvictedError, PlatformError
-from .frame import Batch, Frame
+from .frame import Batch
 from .identity import Identity, check_name
 from .message import Hello
-from .session import Finder, wait_readable
 
 _STARTS = {"oldest": L.START_OLDEST, "latest": L.START_LATEST}
 
 #: Frames of a batch unless asked otherwise.
 BATCH_FRAMES = 4096
 
-
 _MOST_MS = (1 << 32) - 1  # of a hello's times, some 49 days
 _WAKES = {"stream": L.WAKE_STREAM, "park": L.WAKE_PARK}
 
 
 def _hello(name: str, start: Union[str, int], keep: float, evict_after: Optional[float], wake: str) -> Hello:
-    if isinstance(start, str) and start not in _STARTS:
-        raise ValueError("start %r; use 'oldest', 'latest' or a position" % start)
-    if wake not in _WAKES:
-        raise ValueError("wake %r; use 'stream' or 'park'" % wake)
-    if wake == "park" and not _order.HAS_EXCHANGE:
+    mode = choice("wake", wake, _WAKES)
+    if mode == L.WAKE_PARK and not _order.HAS_EXCHANGE:
         raise PlatformError("park mode needs atomic operations, which Python has through libatomic.so.1 only: "
                             "install libatomic1, or use stream mode")
-    flags = L.HELLO_ASYMMETRIC | L.HELLO_BARRIER if wake == "park" and _order.register() else 0
-    position = 0 if isinstance(start, str) else operator.index(start)
+    flags = L.HELLO_ASYMMETRIC | L.HELLO_BARRIER if mode == L.WAKE_PARK and _order.register() else 0
+    keep_ms = int(min(seconds("keep", keep) * 1000 + 0.999, _MOST_MS))
+    evict_ms = 0 if evict_after is None else max(1, int(min(seconds("evict_after", evict_after) * 1000, _MOST_MS)))
+    if isinstance(start, str):
+        begin, position = choice("start", start, _STARTS), 0
+    else:
+        begin, position = L.START_POSITION, whole("start", start)
     if position >> 64:
         raise ValueError("start %r; use 'oldest', 'latest' or a position" % start)
-    if keep < 0 or evict_after is not None and evict_after < 0:
-        raise ValueError("keep %r, evict_after %r; use seconds from 0 on" % (keep, evict_after))
     return Hello(
-        start=_STARTS[start] if isinstance(start, str) else L.START_POSITION, position=position, pid=os.getpid(),
-        wake=_WAKES[wake], flags=flags, name=check_name(name) if name else "", keep_ms=int(min(keep * 1000 + 0.999, _MOST_MS)),
-        evict_ms=0 if evict_after is None else max(1, int(min(evict_after * 1000, _MOST_MS))))
+        start=begin, position=position, pid=os.getpid(), wake=mode, flags=flags, name=check_name(name) if name != "" else "",
+        keep_ms=keep_ms, evict_ms=evict_ms)
 
 
 class Consumer(Batching):
@@ -70,143 +67,44 @@ class Consumer(Batching):
     next is asked for. All waits take a timeout in seconds and raise TimeoutError.
     """
 
-    def __init__(self, ring: str, *, dir: Optional[str] = None, name: str = "", start: Union[str, int] = "oldest",
+    _role = "consumer"
+
+    def __init__(self, ring: str, *, dir: Path = None, name: str = "", start: Union[str, int] = "oldest",
                  timeout: Optional[float] = None, on_wait: Optional[Callable[[str], Any]] = None, keep: float = 0.0,
                  evict_after: Optional[float] = None, restart_wait: float = 5.0, wake: str = "stream") -> None:
-        self._prepare(ring, dir, name, start, timeout, keep, evict_after, restart_wait, wake)
-        while not self._attach():
-            if on_wait is not None:
-                on_wait(ring)
-                on_wait = None
-            time.sleep(self._finder_now().pause)
+        self._prepare(ring, dir, name, start, timeout, on_wait, keep, evict_after, restart_wait, wake)
+        self._open_now(on_wait)
 
     @classmethod
-    async def open(cls, ring: str, *, dir: Optional[str] = None, name: str = "", start: Union[str, int] = "oldest",
-                   timeout: Optional[float] = None, on_wait: Optional[Callable[[str], Any]] = None, keep: float = 0.0,
-                   evict_after: Optional[float] = None, restart_wait: float = 5.0, wake: str = "stream") -> "Consumer":
-        """Is the constructor for asyncio: the wait for the ring lets others run."""
+    def open(cls, ring: str, *, dir: Path = None, name: str = "", start: Union[str, int] = "oldest",
+             timeout: Optional[float] = None, on_wait: Optional[Callable[[str], Any]] = None, keep: float = 0.0,
+             evict_after: Optional[float] = None, restart_wait: float = 5.0, wake: str = "stream") -> "Opening[Consumer]":
+        """Is the constructor for asyncio: await it, or use it in async with. Neither the
+        wait for the ring nor the handshake holds the loop up."""
         self = cls.__new__(cls)
-        self._prepare(ring, dir, name, start, timeout, keep, evict_after, restart_wait, wake)
-        while not self._attach():
-            if on_wait is not None:
-                on_wait(ring)
-                on_wait = None
-            await asyncio.sleep(self._finder_now().pause)
-        return self
+        self._prepare(ring, dir, name, start, timeout, on_wait, keep, evict_after, restart_wait, wake)
+        return Opening(self._open_async(on_wait))
 
-    def _prepare(self, ring: str, dir: Optional[str], name: str, start: Union[str, int], timeout: Optional[float],
-                 keep: float, evict_after: Optional[float], restart_wait: float, wake: str) -> None:
+    def _prepare(self, ring: str, dir: Path, name: str, start: Union[str, int], timeout: Optional[float],
+                 on_wait: Optional[Callable[[str], Any]], keep: float, evict_after: Optional[float],
+                 restart_wait: float, wake: str) -> None:
         self.ring = check_name(ring)
         self._dir = dir
         self._hello = _hello(name, start, keep, evict_after, wake)
-        self._restart_wait = restart_wait
-        self._finder = Finder(dir, ring, timeout)
+        self._restart_wait = seconds("restart_wait", restart_wait)
+        called("on_wait", on_wait)
+        self._finder = Finder(dir, ring, None if timeout is None else seconds("timeout", timeout))
 
-    def _finder_now(self) -> Finder:
-        assert self._finder is not None
-        return self._finder
-
-    def _attach(self) -> bool:
-        """One attempt to attach for the first time."""
-        finder = self._finder_now()
-        session = finder.step(self._hello)
-        if session is None:
-            if finder.expired:
-                assert finder.why is not None
-                raise finder.why
-            return False
-        self._begin(session)
-        return True
-
-    # Reading frame by frame.
-
-    def next(self, timeout: Optional[float] = None) -> Frame:
-        """The next frame, waiting for it if need be. A frame still held is released
-        first.
-
-        Raises EndOfRing, TimeoutError (after which next may be called again),
-        EvictedError, WriterLostError, CorruptError, KindError or ClosedError.
-        """
-        frame = self._take()
-        if frame is not None:
-            return frame
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while frame is None:
-            self._wait(deadline)
-            frame = self._take()
-        return frame
-
-    # Waiting.
-
-    def _news(self, deadline: Optional[float]) -> Optional[Tuple[Tuple[int, ...], Optional[float], bool]]:
-        """What to wait for: descriptors, seconds at most, and whether there is something
-        to be sent. None when there is no need to wait."""
-        fds: Tuple[int, ...] = ()
-        seconds: Optional[float] = None
-        write = False
+    def _news(self) -> Optional[News]:
         if self._finder is not None:
-            seconds = self._finder.pause
-        else:
-            session = self._session
-            assert session is not None
-            fds, write = (session.fileno(),), session.wants_write
-            if session.parking is not None:
-                if not self._arm(session.parking):
-                    return None
-                fds, seconds = fds + (session.parking.bell,), SAFETY_SECONDS
-        if deadline is not None:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError("no frame of ring %r in time" % self.ring)
-            seconds = left if seconds is None else min(seconds, left)
-        return fds, seconds, write
-
-    def _wait(self, deadline: Optional[float]) -> None:
-        news = self._news(deadline)
-        if news is None:
-            return
-        fds, seconds, write = news
-        if fds:
-            self._woke(wait_readable(fds, seconds, write), seconds)
-        else:
-            time.sleep(seconds or 0)
-
-    async def _wait_async(self, deadline: Optional[float]) -> None:
-        news = self._news(deadline)
-        if news is None:
-            return
-        fds, seconds, write = news
-        if not fds:
-            await asyncio.sleep(seconds or 0)
-            return
-        loop = asyncio.get_running_loop()
-        heard = loop.create_future()
-
-        def wake() -> None:
-            if not heard.done():
-                heard.set_result(None)
-
-        for fd in fds:
-            loop.add_reader(fd, wake)
-        if write:
-            loop.add_writer(fds[0], wake)
-        try:
-            await asyncio.wait([heard], timeout=seconds)
-        finally:
-            for fd in fds:
-                loop.remove_reader(fd)
-            if write:
-                loop.remove_writer(fds[0])
-        self._woke(heard.done(), seconds)
-
-    async def next_async(self, timeout: Optional[float] = None) -> Frame:
-        """Is next for asyncio."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while True:
-            frame = self._take()
-            if frame is not None:
-                return frame
-            await self._wait_async(deadline)
+            return (*self._finder.wants, False)
+        session = self._session
+        assert session is not None
+        if session.parking is None:
+            return (session.fileno(),), None, session.wants_write
+        if not self._arm(session.parking):
+            return None
+        return (session.fileno(), session.parking.bell), SAFETY_SECONDS, session.wants_write
 
     def fileno(self) -> int:
         """A descriptor for select and poll: readable when there may be more
@@ -214,7 +112,7 @@ class Consumer(Batching):
         it, and again for its number, which changes when the writer is restarted; it is
         -1 while there is no writer."""
         session = self._session
-        if session is None:
+        if session is None or session.hung_up:
             return -1
         return session.fileno() if session.parking is None else session.parking.fileno(session.fileno())
 
@@ -223,25 +121,17 @@ class Consumer(Batching):
     def next_batch(self, timeout: Optional[float] = None, most: int = BATCH_FRAMES) -> Batch:
         """All frames that are announced, up to most of them and a quarter of the ring,
         under one lease. Waits and errors are those of next."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while True:
-            batch = self._take_batch(most)
-            if batch is not None:
-                return batch
-            self._wait(deadline)
+        n = _frames(most)
+        return self._get(lambda: self._take_batch(n), timeout)
 
     async def next_batch_async(self, timeout: Optional[float] = None, most: int = BATCH_FRAMES) -> Batch:
         """Is next_batch for asyncio."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while True:
-            batch = self._take_batch(most)
-            if batch is not None:
-                return batch
-            await self._wait_async(deadline)
+        n = _frames(most)
+        return await self._get_async(lambda: self._take_batch(n), timeout)
 
     def batches(self, most: int = BATCH_FRAMES) -> "Batches":
         """Iterates over batches, with for and with async for."""
-        return Batches(self, most)
+        return Batches(self, _frames(most))
 
     # Ending.
 
@@ -266,49 +156,33 @@ class Consumer(Batching):
         a wake-up was lost. Park mode only."""
         return self._rescues
 
-    def close(self) -> None:
-        """Releases what is held and gives the reader's place up. Arrays that are
-        still about stay readable. Closing again does nothing."""
+    def _end(self) -> None:
         if isinstance(self._error, ClosedError):
             return
         if self._error is None:
             try:
-                self.release()
+                self._release()
             except EvictedError:
                 pass
             self._tell()
-        self._finish(ClosedError("consumer of ring %r is closed" % self.ring))
+        if self._finder is not None:
+            self._finder.close()
+        self._finish(self._closed())
         self._ticket += 1
 
-    def __iter__(self) -> Iterator[Frame]:
-        return self
+    def _drop(self) -> None:
+        super()._drop()
+        self._ticket += 1
 
-    def __next__(self) -> Frame:
-        try:
-            return self.next()
-        except EndOfRing:
-            raise StopIteration from None
+    def __repr__(self) -> str:
+        return "<Consumer of ring %r at %d>" % (self.ring, self._pos)
 
-    def __aiter__(self) -> AsyncIterator[Frame]:
-        return self
 
-    async def __anext__(self) -> Frame:
-        try:
-            return await self.next_async()
-        except EndOfRing:
-            raise StopAsyncIteration from None
-
-    def __enter__(self) -> "Consumer":
-        return self
-
-    def __exit__(self, kind: Optional[Type[BaseException]], value: Optional[BaseException], trace: Optional[TracebackType]) -> None:
-        self.close()
-
-    async def __aenter__(self) -> "Consumer":
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        self.close()
+def _frames(most: int) -> int:
+    n = whole("most", most)
+    if n < 1:
+        raise ValueError("most %d; a batch holds at least one frame" % n)
+    return n
 
 
 class Batches:

@@ -7,6 +7,9 @@ from typing import Optional, Union
 
 from .errors import DirError, FileError
 
+#: A ring directory; None is default_dir().
+Path = Union[str, "os.PathLike[str]", None]
+
 SEGMENT, TABLE, SOCKET, LOCK = ".ring", ".readers", ".sock", ".lock"
 
 
@@ -15,13 +18,22 @@ def default_dir() -> str:
     return os.environ.get("NDRING_DIR") or "/dev/shm/ndring-%d" % os.geteuid()
 
 
+def _folder(path: Path) -> str:
+    if path is None or isinstance(path, str) and not path:
+        return default_dir()
+    try:
+        return os.fsdecode(path)
+    except (TypeError, ValueError):
+        raise TypeError("dir %r; use a path" % (path,)) from None
+
+
 class Directory:
     """An open and checked ring directory. A missing one raises FileNotFoundError
     unless create is set; one that others can write to raises DirError."""
 
-    def __init__(self, path: Union[str, "os.PathLike[str]", None] = None, create: bool = False) -> None:
+    def __init__(self, path: Path = None, create: bool = False) -> None:
         self.fd = -1
-        self.path = os.path.normpath(os.fspath(path) if path else default_dir())
+        self.path = os.path.normpath(_folder(path))
         if create:
             try:
                 os.mkdir(self.path, 0o700)

@@ -143,6 +143,8 @@ class NoRingError(NdringError):
 class WriterAliveError(NdringError):
     """Another process writes the ring; pid says which, 0 if it is not known."""
 
+    pid: int
+
     def __init__(self, sentence: str, pid: int = 0) -> None:
         super().__init__(sentence)
         self.pid = pid
@@ -156,11 +158,18 @@ class WriterLostError(NdringError):
 class RefusedError(NdringError):
     """The writer does not accept this client: code and sentence say why."""
 
+    sentence: str
+    code: int
+    position: int
+
     def __init__(self, sentence: str, code: int = L.CODE_NONE, position: int = 0) -> None:
-        super().__init__("%s (code %d)" % (sentence, code))
+        super().__init__(sentence, code, position)
         self.sentence = sentence
         self.code = code
         self.position = position
+
+    def __str__(self) -> str:
+        return "%s (code %d)" % (self.sentence, self.code)
 
 
 class NameInUseError(RefusedError):

@@ -7,15 +7,30 @@ array that was taken out before goes on being readable memory of the ring, with
 whatever the writer has put there. copy() is the array to keep.
 """
 
-from typing import Any, Iterator, List, Optional, Sequence, Tuple, Union
+from types import TracebackType
+from typing import Any, Iterator, List, Optional, Sequence, Tuple, Type, Union
 
 import numpy as np
 
 from . import _layout as L
-from .dtype import ITEM_BYTES, NUMPY
-from .errors import EvictedError, ReleasedError
+from .dtype import ITEM_BYTES, NUMPY, Array, DType
+from .errors import EvictedError, ReleasedError, ShapeError
 from .header import Header, describe
 from .segment import Segment
+
+
+#: Whether NumPy exports read-only arrays by DLPack 1.0.
+_DLPACK_1 = tuple(map(int, np.__version__.split(".")[:2])) >= (2, 1)
+
+
+class Single:
+    """What stands for memory or a connection of this process alone."""
+
+    __slots__ = ()
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise TypeError("a %s stands for memory or a connection of this process and is neither copied nor pickled; "
+                        "pass a ring's name on, or frame.copy()" % type(self).__name__)
 
 
 class Lease:
@@ -34,14 +49,18 @@ class Lease:
         return self._segment.intact(position)
 
 
-class Frame:
+class Frame(Single):
     """One committed frame. number counts the frames of the ring from 0, position and
     end say where it lies; array, shape, dtype and the rest are what it holds."""
 
     __slots__ = ("position", "end", "number", "_source", "_ticket", "_segment", "_desc", "_head", "_array")
 
+    position: int
+    end: int
+    number: int
+
     def __init__(self, source: Lease, ticket: int, segment: Segment, position: int, end: int, number: int, desc: int,
-                 head: Optional[Header] = None, array: Optional[np.ndarray] = None) -> None:
+                 head: Optional[Header] = None, array: Optional[Array] = None) -> None:
         self.position = position
         self.end = end
         self.number = number
@@ -63,7 +82,7 @@ class Frame:
         return self._ticket == self._source._ticket
 
     @property
-    def array(self) -> np.ndarray:
+    def array(self) -> Array:
         """The frame as a read-only array over the ring: no copy. Raises ReleasedError
         after the lease."""
         if self._ticket != self._source._ticket:
@@ -72,17 +91,18 @@ class Frame:
             self._array = self._view()
         return self._array
 
-    def _view(self) -> np.ndarray:
+    def _view(self) -> Array:
         s = self._segment
-        if self._head is not None:
-            return s.array(self.position, self._head)
+        head = self._head
+        if head is not None:
+            return view(head.shape, NUMPY[head.dtype], s.buffer, s.data_off + (self.position & s.mask) + head.head_bytes, head.strides)
         dtype = NUMPY[self._desc >> L.DESC_DTYPE_SHIFT & 0xff]
         return np.ndarray(
             ((self._desc & L.DESC_LEN_MASK) // dtype.itemsize,), dtype, s.buffer,
             s.data_off + (self.position & s.mask) + L.BASE_BYTES)
 
     @property
-    def payload(self) -> np.ndarray:
+    def payload(self) -> Array:
         """The frame's bytes as they lie in the ring: no copy. Raises ReleasedError
         after the lease."""
         if not self.held:
@@ -90,7 +110,7 @@ class Frame:
         s, head = self._segment, L.BASE_BYTES if self._head is None else self._head.head_bytes
         return np.ndarray((self.nbytes,), "u1", s.buffer, s.data_off + (self.position & s.mask) + head)
 
-    def copy(self) -> np.ndarray:
+    def copy(self) -> Array:
         """A copy to keep, writable and in C order. Raises EvictedError if it may be
         torn."""
         out = np.array(self.array, order="C", copy=True)
@@ -125,14 +145,16 @@ class Frame:
         return L.KIND_DATA if self._head is None else self._head.kind
 
     @property
-    def dtype(self) -> np.dtype:
+    def dtype(self) -> DType:
         """The element type."""
         return NUMPY[self._desc >> L.DESC_DTYPE_SHIFT & 0xff]
 
     @property
     def shape(self) -> Tuple[int, ...]:
         """Extents of the array."""
-        return self.header.shape
+        if self._head is not None:
+            return self._head.shape
+        return ((self._desc & L.DESC_LEN_MASK) // ITEM_BYTES[self._desc >> L.DESC_DTYPE_SHIFT & 0xff],)
 
     @property
     def more(self) -> bool:
@@ -147,21 +169,15 @@ class Frame:
     def __enter__(self) -> "Frame":
         return self
 
-    def __exit__(self, kind: Optional[type], *_: object) -> None:
-        if kind is None:
-            self.release()
-        elif self.held:
-            try:
-                self.release()
-            except EvictedError:
-                pass  # the error under way says more
+    def __exit__(self, kind: Optional[Type[BaseException]], value: Optional[BaseException], trace: Optional[TracebackType]) -> None:
+        _part(self, kind)
 
     def __repr__(self) -> str:
         return "<Frame %d at %d: %s%s>" % (self.number, self.position, self.dtype.name, list(self.shape))
 
     # How other libraries take the array without a copy.
 
-    def __array__(self, dtype: Any = None, copy: Optional[bool] = None) -> np.ndarray:
+    def __array__(self, dtype: Any = None, copy: Optional[bool] = None) -> Array:
         a = self.array
         if copy or dtype is not None and np.dtype(dtype) != a.dtype:
             if copy is False:
@@ -172,36 +188,52 @@ class Frame:
     def __buffer__(self, flags: int) -> memoryview:  # Python 3.12 and later
         return memoryview(self.array)
 
-    def __dlpack__(self, **options: Any) -> Any:
+    def __dlpack__(self, *, stream: Any = None, max_version: Optional[Tuple[int, int]] = None,
+                   dl_device: Optional[Tuple[int, int]] = None, copy: Optional[bool] = None) -> Any:
         """DLPack export. Versions of NumPy before 2.1, and consumers before DLPack
         1.0, cannot express a read-only array: they get a copy, unless copy=False."""
-        try:
-            return self.array.__dlpack__(**options)
-        except (BufferError, TypeError):
-            if options.pop("copy", None) is False:
-                raise
-            return self.copy().__dlpack__(**{k: v for k, v in options.items() if k == "stream"})
+        if dl_device is not None and tuple(dl_device) != self.__dlpack_device__():
+            raise BufferError("a frame is memory of the host, it cannot be exported to device %r" % (dl_device,))
+        a, more = self.array, {} if stream is None else {"stream": stream}
+        if copy is not True:
+            try:
+                return a.__dlpack__(max_version=max_version, copy=copy, **more) if _DLPACK_1 else a.__dlpack__(**more)
+            except BufferError:
+                if copy is False:
+                    raise
+        if _DLPACK_1:
+            more["max_version"] = max_version
+        return self.copy().__dlpack__(**more)
 
     def __dlpack_device__(self) -> Tuple[int, int]:
         return self.array.__dlpack_device__()
 
 
-class Run:
+class Run(Single):
     """Frames of one inline array type that lie behind each other: one strided view
     shows them all."""
 
     __slots__ = ("position", "size", "count", "numbers", "desc", "_batch")
+
+    position: int
+    size: int
+    count: int
+    numbers: Sequence[int]
+    desc: int
 
     def __init__(self, batch: "Batch", position: int, size: int, numbers: List[int], desc: int) -> None:
         self._batch = batch
         self.position = position
         self.size = size
         self.count = len(numbers)
-        self.numbers: Sequence[int] = numbers
+        self.numbers = numbers
         self.desc = desc
 
+    def __repr__(self) -> str:
+        return "<Run of %d frames from %d>" % (self.count, self.numbers[0])
+
     @property
-    def array(self) -> np.ndarray:
+    def array(self) -> Array:
         """All frames as one read-only array of shape (count, elements): no copy.
         Raises ReleasedError after the lease."""
         b = self._batch
@@ -223,15 +255,17 @@ class Run:
             at = end
 
 
-class Batch:
+class Batch(Single):
     """Frames under one lease: all that were announced, up to a bound. Iterating
     gives the frames; arrays() gives their arrays, with less overhead; parts holds
     a Run for each stretch of equal small frames, and a Frame for each other one."""
 
     __slots__ = ("parts", "_source", "_ticket", "_segment", "_count", "_first")
 
+    parts: List[Union[Run, Frame]]
+
     def __init__(self, source: Lease, ticket: int, segment: Segment, first: int) -> None:
-        self.parts: List[Union[Run, Frame]] = []
+        self.parts = []
         self._source = source
         self._ticket = ticket
         self._segment = segment
@@ -253,7 +287,7 @@ class Batch:
             else:
                 yield part
 
-    def arrays(self) -> Iterator[np.ndarray]:
+    def arrays(self) -> Iterator[Array]:
         """The array of each frame, in order, read-only and without a copy."""
         for part in self.parts:
             if isinstance(part, Run):
@@ -279,9 +313,28 @@ class Batch:
     def __enter__(self) -> "Batch":
         return self
 
-    def __exit__(self, kind: Optional[type], *_: object) -> None:
+    def __exit__(self, kind: Optional[Type[BaseException]], value: Optional[BaseException], trace: Optional[TracebackType]) -> None:
+        _part(self, kind)
+
+    def __repr__(self) -> str:
+        return "<Batch of %d frames%s>" % (self._count, "" if self.held else ", released")
+
+
+def _part(held: Union[Frame, Batch], kind: Optional[Type[BaseException]]) -> None:
+    """Ends a with block."""
+    try:
+        held.release()
+    except EvictedError:
         if kind is None:
-            self.release()
+            raise  # otherwise the error under way says more
+
+
+def view(shape: Sequence[int], dtype: DType, buffer: Any, offset: int, strides: Sequence[int]) -> Array:
+    """An array over a buffer. A layout can describe more than NumPy can show."""
+    try:
+        return np.ndarray(shape, dtype, buffer, offset, strides)
+    except (ValueError, OverflowError) as e:
+        raise ShapeError("shape %s with strides %s: %s" % (tuple(shape), tuple(strides), e)) from e
 
 
 def desc_of(head: Header) -> int:

@@ -6,7 +6,7 @@
 """
 
 import struct
-from typing import Sequence, Tuple
+from typing import Any, Sequence, Tuple
 
 from . import _layout as L
 from .dtype import ITEM_BYTES
@@ -37,15 +37,33 @@ class Header:
         "sequence", "time_ns", "stream", "source", "source_id", "shape", "strides",
     )
 
-    def __init__(self, **fields: object) -> None:
+    kind: int
+    number: int
+    payload_len: int
+    dtype: int
+    ndim: int
+    flags: int
+    ext_flags: int
+    role: int
+    sequence: int
+    time_ns: int
+    stream: int
+    source: int
+    source_id: int
+    shape: Tuple[int, ...]
+    strides: Tuple[int, ...]
+
+    def __init__(self, **fields: Any) -> None:
         self.kind = L.KIND_DATA
         self.number = self.payload_len = self.dtype = self.flags = self.ext_flags = self.role = 0
         self.sequence = self.time_ns = self.stream = self.source = self.source_id = 0
         self.ndim = 1
-        self.shape: Tuple[int, ...] = ()
-        self.strides: Tuple[int, ...] = ()
+        self.shape = self.strides = ()
         for name, value in fields.items():
             setattr(self, name, value)
+
+    def __repr__(self) -> str:
+        return "Header(%s)" % ", ".join("%s=%r" % (name, getattr(self, name)) for name in self.__slots__)
 
     @property
     def extended(self) -> bool:

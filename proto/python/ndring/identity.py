@@ -60,22 +60,48 @@ class Identity:
     """The part of a segment that never changes. Fields are named as in
     docs/layout.md, in lower case."""
 
+    major: int
+    minor: int
+    required: int
+    optional: int
+    writer_off: int
+    writer_bytes: int
+    data_off: int
+    capacity: int
+    ring_id: bytes
+    frame_limit: int
+    start: int
+    created_ns: int
+    creator_pid: int
+    creator_uid: int
+    policy: int
+    slots: int
+    schema_dtype: int
+    schema_ndim: int
+    schema_shape: Tuple[int, ...]
+    name: str
+    creator_exe: str
+    meta: bytes
+
     def __init__(self, **fields: Any) -> None:
         self.major, self.minor = L.VERSION_MAJOR, L.VERSION_MINOR
         self.required = self.optional = 0
         self.writer_off, self.writer_bytes = L.IDENTITY_BYTES, L.WRITER_BYTES
-        self.capacity: int = fields.get("capacity", L.MIN_CAPACITY_BYTES)
+        self.capacity = fields.get("capacity", L.MIN_CAPACITY_BYTES)
         self.data_off = L.HUGE_ALIGN_BYTES if self.capacity >= L.HUGE_FROM_BYTES else L.DATA_OFFSET
         self.ring_id = bytes(16)
         self.frame_limit = self.capacity // L.PAYLOAD_DIVISOR
         self.start = self.created_ns = self.creator_pid = self.creator_uid = 0
         self.policy, self.slots = L.POLICY_BLOCK, L.DEFAULT_SLOTS
         self.schema_dtype, self.schema_ndim = 0, L.ANY_NDIM
-        self.schema_shape: Tuple[int, ...] = (0,) * L.MAX_DIMS
+        self.schema_shape = (0,) * L.MAX_DIMS
         self.name = self.creator_exe = ""
         self.meta = b""
         for name, value in fields.items():
             setattr(self, name, value)
+
+    def __repr__(self) -> str:
+        return "Identity(%s)" % ", ".join("%s=%r" % (name, getattr(self, name)) for name in Identity.__annotations__)
 
     @property
     def segment_bytes(self) -> int:

@@ -8,26 +8,30 @@ missed.
 """
 
 import os
-import time
-from types import TracebackType
-from typing import Any, Callable, Iterator, List, Optional, Type, Union
+import threading
+from typing import Any, Callable, List, Optional, Union
 
 import numpy as np
 
 from . import _layout as L
-from .dtype import NUMPY
-from .directory import SEGMENT, TABLE, Directory, check_file
+from ._arguments import called, choice, seconds, whole
+from ._handshake import Finder
+from ._waiting import News, Opening, Waiting
+from .directory import SEGMENT, TABLE, Directory, Path, check_file
+from .dtype import NUMPY, Array
 from .errors import (
     ClosedError, ContractError, CorruptError, EndOfRing, KindError, NoPositionError, NoRingError, RefusedError,
     WriterLostError,
 )
-from .frame import Frame, Lease, desc_of
+from .frame import Frame, Lease, desc_of, view
 from .header import Header
 from .identity import Identity, check_name, table_bytes
 from .message import Hello
 from .segment import Segment, add, ahead, map_file, read_identity, unexpected
-from .session import Finder, Session, wait_readable
+from .session import Session
 from .table import SlotInfo, Table, decode_table_head
+
+_STARTS = {"oldest": True, "latest": False}
 
 
 class ObservedFrame(Frame):
@@ -35,8 +39,8 @@ class ObservedFrame(Frame):
 
     __slots__ = ("_lost", "_bytes")
 
-    def __init__(self, source: Lease, segment: Segment, position: int, head: Header, payload: np.ndarray, lost: int) -> None:
-        array = np.ndarray(head.shape, NUMPY[head.dtype], payload, 0, head.strides)
+    def __init__(self, source: Lease, segment: Segment, position: int, head: Header, payload: Array, lost: int) -> None:
+        array = view(head.shape, NUMPY[head.dtype], payload, 0, head.strides)
         super().__init__(source, 0, segment, position, add(position, head.frame_bytes), head.number, desc_of(head), head, array)
         self._bytes = payload
         self._lost = lost
@@ -50,75 +54,76 @@ class ObservedFrame(Frame):
         return False
 
     @property
-    def array(self) -> np.ndarray:
+    def array(self) -> Array:
         assert self._array is not None
         return self._array
 
     @property
-    def payload(self) -> np.ndarray:
+    def payload(self) -> Array:
         return self._bytes
 
     def valid(self) -> bool:
         return True
 
 
-class Observer(Lease):
+class Observer(Lease, Waiting[ObservedFrame]):
     """Watches a ring without ever holding its writer up.
 
     start is "oldest", "latest" or a position. timeout, on_wait and restart_wait are
-    those of a Consumer. Iterating yields copies of frames; frame.lost says how many
-    were missed before it. The observer is for one thread at a time.
+    those of a Consumer. Iterating, with for or async for, yields copies of frames;
+    frame.lost says how many were missed before it. The observer is for one thread or
+    task at a time.
     """
 
-    def __init__(self, ring: str, *, dir: Optional[str] = None, start: Union[str, int] = "oldest",
+    _role = "observer"
+
+    #: How often the observer was overtaken.
+    laps: int
+
+    def __init__(self, ring: str, *, dir: Path = None, start: Union[str, int] = "oldest",
                  timeout: Optional[float] = None, on_wait: Optional[Callable[[str], Any]] = None,
                  restart_wait: float = 5.0) -> None:
+        self._prepare(ring, dir, start, timeout, on_wait, restart_wait)
+        self._open_now(on_wait)
+
+    @classmethod
+    def open(cls, ring: str, *, dir: Path = None, start: Union[str, int] = "oldest",
+             timeout: Optional[float] = None, on_wait: Optional[Callable[[str], Any]] = None,
+             restart_wait: float = 5.0) -> "Opening[Observer]":
+        """Is the constructor for asyncio: await it, or use it in async with."""
+        self = cls.__new__(cls)
+        self._prepare(ring, dir, start, timeout, on_wait, restart_wait)
+        return Opening(self._open_async(on_wait))
+
+    def _prepare(self, ring: str, dir: Path, start: Union[str, int], timeout: Optional[float],
+                 on_wait: Optional[Callable[[str], Any]], restart_wait: float) -> None:
         self.ring = check_name(ring)
         self._dir = dir
-        self._restart_wait = restart_wait
+        self._start = _check_start(start)
+        self._restart_wait = seconds("restart_wait", restart_wait)
+        called("on_wait", on_wait)
         self._hello = Hello(role=L.ROLE_OBSERVER, pid=os.getpid())
-        finder = Finder(dir, ring, timeout)
-        session = finder.step(self._hello)
-        while session is None:
-            if finder.expired:
-                assert finder.why is not None
-                raise finder.why
-            if on_wait is not None:
-                on_wait(ring)
-                on_wait = None
-            time.sleep(finder.pause)
-            session = finder.step(self._hello)
-        self._session: Optional[Session] = session
-        try:
-            self._begin(session.segment, start)
-        except BaseException:
-            session.close()
-            raise
+        self._finder = Finder(dir, ring, None if timeout is None else seconds("timeout", timeout))
 
-    def _begin(self, segment: Segment, start: Union[str, int]) -> None:
+    def _begin(self, session: Session) -> None:
+        self._place(session.segment)
+        self._session = session
+
+    def _place(self, segment: Segment) -> None:
         self._segment = segment
-        self._finder: Optional[Finder] = None
-        self._error: Optional[BaseException] = None
         self._number: Optional[int] = None  # expected next
         self._missed = 0
-        #: How often the observer was overtaken.
         self.laps = 0
-        tail = segment.tail()
-        if start == "oldest":
-            self._pos = segment.oldest()
-        elif start == "latest":
-            self._pos = tail
-        elif isinstance(start, str):
-            raise ValueError("start %r; use 'oldest', 'latest' or a position" % start)
-        else:
-            if not segment.meets(start, add(segment.word(L.WR_LIMIT), -segment.capacity), tail):
-                raise NoPositionError("position %d" % start, L.CODE_POSITION, segment.oldest())
-            self._pos = start
+        tail, start = segment.tail(), self._start
+        if isinstance(start, str):
+            self._pos = segment.oldest() if _STARTS[start] else tail
+            return
+        if not segment.meets(start, add(segment.word(L.WR_LIMIT), -segment.capacity), tail):
+            raise NoPositionError("position %d" % start, L.CODE_POSITION, segment.oldest())
+        self._pos = start
 
-    def next(self, timeout: Optional[float] = None) -> ObservedFrame:
-        """A copy of the next frame. Raises EndOfRing, TimeoutError, WriterLostError,
-        CorruptError, KindError or ClosedError."""
-        deadline = None if timeout is None else time.monotonic() + timeout
+    def _take(self) -> Optional[ObservedFrame]:
+        """A copy of the next frame if there is one. It never waits."""
         while True:
             if self._error is not None:
                 raise self._error
@@ -129,7 +134,8 @@ class Observer(Lease):
             if s.words[s.commit_index(self._pos)] == 0 and s.intact(self._pos):
                 if s.ended(self._pos):
                     raise EndOfRing("ring %r ended at position %d" % (self.ring, self._pos))
-                self._wait(deadline)
+                if self._idle():
+                    return None
 
     def _look(self) -> Optional[ObservedFrame]:
         """Tries to take the frame at the observer's position. Whatever it finds counts
@@ -183,26 +189,22 @@ class Observer(Lease):
         self._pos = following
         self.laps += 1
 
-    def _wait(self, deadline: Optional[float]) -> None:
-        """Sleeps until something may have been committed, or looks for a writer that
-        took the ring up."""
-        left = None if deadline is None else deadline - time.monotonic()
-        if left is not None and left <= 0:
-            raise TimeoutError("no frame of ring %r in time" % self.ring)
+    def _idle(self) -> bool:
+        """Takes in what the writer says, or looks for one that took the ring up. Reports
+        whether there is nothing to do but to wait."""
         session = self._session
-        if session is not None:
-            session.drain()
-            if session.hung_up:
-                session.close()
-                self._session = session = None
-                self._finder = Finder(self._dir, self.ring, self._restart_wait)
         if session is None:
-            self._reconnect(left)
-        elif ahead(session.published, self._pos) <= 0:
-            session.flush()
-            wait_readable((session.fileno(),), left, session.wants_write)
+            return not self._reconnect()
+        session.drain()
+        if session.hung_up:
+            session.close()
+            self._session = None
+            self._finder = Finder(self._dir, self.ring, self._restart_wait)
+            return False
+        session.flush()
+        return ahead(session.published, self._pos) <= 0
 
-    def _reconnect(self, left: Optional[float]) -> None:
+    def _reconnect(self) -> bool:
         finder = self._finder
         assert finder is not None
         try:
@@ -212,11 +214,17 @@ class Observer(Lease):
             raise self._error from e
         if session is not None:
             self._session, self._finder = session, None
-            return
+            return True
         if finder.expired:
             self._error = WriterLostError("ring %r: no writer took it up within %g s" % (self.ring, self._restart_wait))
             raise self._error
-        time.sleep(finder.pause if left is None else min(finder.pause, left))
+        return False
+
+    def _news(self) -> Optional[News]:
+        if self._finder is not None:
+            return (*self._finder.wants, False)
+        assert self._session is not None
+        return (self._session.fileno(),), None, self._session.wants_write
 
     def release(self) -> None:
         """Does nothing: an observer hands out copies."""
@@ -235,37 +243,33 @@ class Observer(Lease):
         """The control socket, for select and poll; -1 while there is no writer."""
         return -1 if self._session is None else self._session.fileno()
 
-    def close(self) -> None:
-        """Ends the connection. Closing again does nothing."""
-        if self._session is not None:
-            self._session.close()
-            self._session = None
-        self._error = ClosedError("observer of ring %r is closed" % self.ring)
+    def _end(self) -> None:
+        self._drop()
+        self._session = self._finder = None
+        self._error = self._closed()
 
-    def __iter__(self) -> Iterator[ObservedFrame]:
-        return self
+    def __repr__(self) -> str:
+        return "<%s of ring %r at %d>" % (type(self).__name__, self.ring, self._pos)
 
-    def __next__(self) -> ObservedFrame:
-        try:
-            return self.next()
-        except EndOfRing:
-            raise StopIteration from None
 
-    def __enter__(self) -> "Observer":
-        return self
-
-    def __exit__(self, kind: Optional[Type[BaseException]], value: Optional[BaseException], trace: Optional[TracebackType]) -> None:
-        self.close()
+def _check_start(start: Union[str, int]) -> Union[str, int]:
+    if isinstance(start, str):
+        choice("start", start, _STARTS)
+        return start
+    return whole("start", start)
 
 
 class DeadRing(Observer):
     """What a ring's files hold now, oldest frame first, with a living writer or
     without. Iterating ends with what is committed."""
 
-    def __init__(self, ring: str, *, dir: Optional[str] = None, start: Union[str, int] = "oldest") -> None:
+    #: The reader table, if there is a whole one.
+    table: Optional[Table]
+
+    def __init__(self, ring: str, *, dir: Path = None, start: Union[str, int] = "oldest") -> None:
         self.ring = check_name(ring)
-        self._session = None
-        self.table: Optional[Table] = None
+        self._start = _check_start(start)
+        self._busy = threading.Lock()
         try:
             directory = Directory(dir)
             fd = directory.open(ring + SEGMENT, os.O_RDONLY)
@@ -278,9 +282,9 @@ class DeadRing(Observer):
             finally:
                 os.close(fd)
             self.table = _table(directory, ring, identity)
-        self._begin(segment, start)
+        self._place(segment)
 
-    def _wait(self, deadline: Optional[float]) -> None:
+    def _idle(self) -> bool:
         raise EndOfRing("ring %r is committed up to position %d" % (self.ring, self._pos))
 
     @property
@@ -310,7 +314,7 @@ def _table(directory: Directory, ring: str, identity: Identity) -> Optional[Tabl
         os.close(fd)
 
 
-def open_dead(ring: str, *, dir: Optional[str] = None, start: Union[str, int] = "oldest") -> DeadRing:
+def open_dead(ring: str, *, dir: Path = None, start: Union[str, int] = "oldest") -> DeadRing:
     """Opens a ring's files read-only, to see what they hold. It changes nothing and
     asks nobody."""
     return DeadRing(ring, dir=dir, start=start)

@@ -11,12 +11,15 @@ import socket
 import struct
 import threading
 from collections import deque
-from typing import Any, Deque, Iterable, Iterator, NamedTuple, Optional, Tuple
+from types import TracebackType
+from typing import Any, Deque, Iterable, Iterator, NamedTuple, Optional, Tuple, Type
 
 import numpy as np
 
 from . import _layout as L
+from .dtype import Array
 from .errors import ChunkError, ClosedError, MessageError, TruncatedError
+from .frame import Single
 
 _HEAD = struct.Struct(">QIB")
 
@@ -27,9 +30,9 @@ class Result(NamedTuple):
 
     sequence: int
     time_ns: int
-    primary: np.ndarray
-    delta: Optional[np.ndarray]
-    rebuilt: Optional[np.ndarray]
+    primary: Array
+    delta: Optional[Array]
+    rebuilt: Optional[Array]
 
 
 def decode_result_head(b: bytes) -> Tuple[int, int, int]:
@@ -49,11 +52,14 @@ class Chunks:
     def __init__(self) -> None:
         self._lengths: Deque[int] = deque()  # of chunks whose result is due, the first one first
         self._first = 1  # sequence of the first of them
-        self._before: Optional[np.ndarray] = None  # PRIMARY of the chunk before
-        self._primary: Optional[Tuple[int, int, np.ndarray]] = None  # waits for its DELTA
+        self._before: Optional[Array] = None  # PRIMARY of the chunk before
+        self._primary: Optional[Tuple[int, int, Array]] = None  # waits for its DELTA
 
     def encode(self, values: Any) -> bytes:
         """A chunk as it is sent. Raises ChunkError."""
+        values = np.asarray(values)
+        if values.dtype.kind not in "biufO":
+            raise ChunkError("chunk of %s; it holds real numbers" % values.dtype)
         payload = np.ascontiguousarray(values, "<f8").tobytes()
         if not payload or len(payload) > 0xffffffff:
             raise ChunkError("chunk of %d bytes; it holds at least one float64 and at most %d bytes" % (len(payload), 0xffffffff))
@@ -85,8 +91,8 @@ class Chunks:
         self._primary = None
         return self._complete(sequence, time_ns, primary, values, self._before + values)
 
-    def _complete(self, sequence: int, time_ns: int, primary: np.ndarray, delta: Optional[np.ndarray],
-                  rebuilt: Optional[np.ndarray]) -> Result:
+    def _complete(self, sequence: int, time_ns: int, primary: Array, delta: Optional[Array],
+                  rebuilt: Optional[Array]) -> Result:
         self._before = primary
         self._lengths.popleft()
         self._first = (self._first + 1) & 0xffffffff
@@ -98,7 +104,7 @@ class Chunks:
         return len(self._lengths)
 
 
-class Remote:
+class Remote(Single):
     """One connection to a bridge. send and recv may be used by two threads."""
 
     def __init__(self, host: str = "127.0.0.1", port: int = 5000, *, timeout: Optional[float] = None) -> None:
@@ -165,14 +171,18 @@ class Remote:
 
     def stream(self, chunks: Iterable[Any]) -> Iterator[Result]:
         """Sends chunks from a thread of its own and yields their results in order.
-        What the iteration over chunks raises is raised here."""
+        What the iteration over chunks raises is raised here. One that is left half way
+        asks for no further chunk; the results of what was sent are still due."""
         failure = []
         counted = threading.Semaphore(0)  # one for each chunk sent, one for the end
         ended = threading.Event()
+        left = threading.Event()
 
         def feed() -> None:
             try:
                 for chunk in chunks:
+                    if left.is_set():
+                        break
                     self.send(chunk)
                     counted.release()
             except BaseException as e:  # told by the thread that reads
@@ -182,12 +192,15 @@ class Remote:
 
         sender = threading.Thread(target=feed, name="ndring remote", daemon=True)
         sender.start()
-        while True:
-            counted.acquire()
-            if ended.is_set() and self._chunks.due == 0:
-                break
-            if self._chunks.due:
-                yield self.recv()
+        try:
+            while True:
+                counted.acquire()
+                if ended.is_set() and self._chunks.due == 0:
+                    break
+                if self._chunks.due:
+                    yield self.recv()
+        finally:
+            left.set()
         sender.join()
         if failure:
             raise failure[0]
@@ -200,5 +213,5 @@ class Remote:
     def __enter__(self) -> "Remote":
         return self
 
-    def __exit__(self, *exc: object) -> None:
+    def __exit__(self, kind: Optional[Type[BaseException]], value: Optional[BaseException], trace: Optional[TracebackType]) -> None:
         self.close()

@@ -16,7 +16,7 @@ import numpy as np
 from . import _layout as L
 from . import _order
 from .directory import check_file
-from .dtype import NUMPY
+from .dtype import NUMPY, Array
 from .errors import CorruptError, EndianError, NoSpaceError, TruncatedError
 from .header import Header, decode, decode_committed
 from .identity import Identity, decode_identity
@@ -127,7 +127,7 @@ class Segment:
         src = bytes(self.bytes[at:at + min(left, L.HEAD_MAX)])
         return decode_committed(src, left, position, self.identity.frame_limit, kind, number, desc)
 
-    def array(self, position: int, head: Header) -> np.ndarray:
+    def array(self, position: int, head: Header) -> Array:
         """The payload of a frame as an array over the ring itself."""
         return np.ndarray(
             head.shape, NUMPY[head.dtype], self.buffer,
