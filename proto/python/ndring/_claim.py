@@ -1,10 +1,13 @@
 """Claims: space in the ring, to be written in place and committed."""
 
+from types import TracebackType
 from typing import TYPE_CHECKING, List, Optional, Type
 
 import numpy as np
 
 from . import _layout as L
+from .dtype import Array
+from .frame import Single
 from .header import Header
 from .segment import add
 
@@ -12,89 +15,104 @@ if TYPE_CHECKING:
     from .producer import Producer
 
 
-class Claim:
+class Claim(Single):
     """Space for one frame, to be written in place through array and committed.
 
     As a context manager it gives the array, commits at the end of the block, and
     aborts on an exception. The array must not be written to after that.
     """
 
-    __slots__ = ("array", "number", "_producer", "_head", "_at", "_size", "_desc", "_open")
+    __slots__ = ("array", "number", "_producer", "_head", "_at", "_size", "_desc", "_open", "_done")
 
-    def __init__(self, producer: "Producer", at: int, size: int, desc: int, head: Optional[Header], array: np.ndarray) -> None:
+    array: Array
+    number: int
+
+    def __init__(self, producer: "Producer", at: int, size: int, desc: int, head: Optional[Header], array: Array) -> None:
         self._producer = producer
         self._at = at
         self._size = size
         self._desc = desc
         self._head = head  # of extended frames
-        self._open = True
+        self._open, self._done = True, False
         self.array = array
         self.number = producer._writer.number
 
     @property
-    def payload(self) -> np.ndarray:
+    def payload(self) -> Array:
         """The claimed bytes as they lie in the ring, whatever the strides are."""
         s = self._producer._writer.segment
         head = L.BASE_BYTES if self._head is None else self._head.head_bytes
         return np.ndarray((self._desc & L.DESC_LEN_MASK,), "u1", s.buffer, s.data_off + (self._at & s.mask) + head)
 
     def commit(self) -> None:
-        """Makes the frame visible to readers, whole. Committing again does nothing."""
+        """Makes the frame visible to readers, whole. Committing again does nothing.
+        Raises ClosedError when the producer was closed before."""
         if self._open:
-            self._close()
-            self._producer._commit(self._at, self._size, self._desc, self._head)
+            self._done = True
+            self.array.flags.writeable = self._open = False
+            try:
+                self._producer._commit(self._at, self._size, self._desc, self._head)
+            finally:
+                self._producer._part()
+        elif not self._done:
+            self._producer._check_open()
 
     def abort(self) -> None:
         """Gives the space back; nothing of it ever becomes visible."""
         if self._open:
-            self._close()
+            self.array.flags.writeable = self._open = False
+            self._producer._part()
 
-    def _close(self) -> None:
-        self._open = False
-        self._producer._claimed = False
-        self.array.flags.writeable = False
-
-    def __enter__(self) -> np.ndarray:
+    def __enter__(self) -> Array:
         return self.array
 
-    def __exit__(self, kind: Optional[Type[BaseException]], *_: object) -> None:
+    def __exit__(self, kind: Optional[Type[BaseException]], value: Optional[BaseException], trace: Optional[TracebackType]) -> None:
         self.commit() if kind is None else self.abort()
 
 
-class Group:
+class Group(Single):
     """Space for several frames that become visible together or not at all."""
+
+    #: One array for each frame, to be written in place.
+    arrays: List[Array]
 
     def __init__(self, producer: "Producer", at: int, heads: List[Header]) -> None:
         self._producer = producer
         self._at = at
         self._heads = heads
-        self._open = True
-        #: One array for each frame, to be written in place.
-        self.arrays: List[np.ndarray] = []
+        self._open, self._done = True, False
+        self.arrays = []
         for head in heads:
             self.arrays.append(producer._writer.segment.array(at, head))
             at = add(at, head.frame_bytes)
         self._end = at
 
     def commit(self) -> None:
-        """Makes all frames visible at once."""
+        """Makes all frames visible at once. Raises ClosedError when the producer was
+        closed before."""
         if self._open:
+            self._done = True
             self._close()
-            self._producer._commit_group(self._at, self._end, self._heads)
+            try:
+                self._producer._commit_group(self._at, self._end, self._heads)
+            finally:
+                self._producer._part()
+        elif not self._done:
+            self._producer._check_open()
 
     def abort(self) -> None:
         """Gives the space back; nothing of it ever becomes visible."""
         if self._open:
             self._close()
+            self._producer._part()
 
     def _close(self) -> None:
         self._open = False
-        self._producer._claimed = False
         for a in self.arrays:
             a.flags.writeable = False
 
-    def __enter__(self) -> List[np.ndarray]:
+    def __enter__(self) -> List[Array]:
         return self.arrays
 
-    def __exit__(self, kind: Optional[Type[BaseException]], *_: object) -> None:
+    def __exit__(self, kind: Optional[Type[BaseException]], value: Optional[BaseException], trace: Optional[TracebackType]) -> None:
         self.commit() if kind is None else self.abort()

@@ -64,7 +64,7 @@ class Server:
     def _run(self) -> None:
         announced = 0.0
         while not self._stopping:
-            self.asleep = True
+            self.asleep = self._streaming()
             for key, _ in self._selector.select(self._patience()):
                 if not isinstance(key.data, Connection):
                     with self.writer.lock:
@@ -94,6 +94,10 @@ class Server:
         if not self._timers:
             return 10 * SAFETY_SECONDS
         return min(10 * SAFETY_SECONDS, max(0.0, self._timers[0][0] - time.monotonic()))
+
+    def _streaming(self) -> bool:
+        """Whether anybody is told of commits. Who comes is served by this thread first."""
+        return any(c.stream and c.stage == ATTACHED for c in list(self.clients))
 
     def _behind(self) -> bool:
         position = self.writer.pos

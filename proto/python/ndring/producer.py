@@ -7,10 +7,10 @@ Python has only through libatomic: where that is missing, or park is False, they
 refused with a sentence that says so. offers_park tells.
 """
 
-import json
-import operator
 import os
 import sys
+import threading
+import warnings
 import weakref
 from types import TracebackType
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Type, Union
@@ -19,30 +19,26 @@ import numpy as np
 
 from . import _layout as L
 from . import _order
+from ._arguments import patience, seconds
 from ._claim import Claim, Group
+from ._described import Shape, head_of, identity_of
 from ._server import Server
-from ._store import Lock, Store, now_ns
+from ._store import Lock, Store
 from ._writer import Writer
-from .directory import Directory
-from .dtype import NUMPY, code_of
-from .errors import ClaimOpenError, ClosedError, FrameTooLargeError, HeaderError, PlatformError, ShapeError
+from .directory import Directory, Path
+from .dtype import NUMPY, Array, DTypeLike, code_of
+from .errors import ClaimOpenError, ClosedError, DTypeError, FrameTooLargeError, PlatformError, ShapeError
+from .frame import Single, view
 from .header import Header, describe
 from .identity import Identity, check_name
 from .segment import add, ahead
 
 DEFAULT_CAPACITY = 64 << 20
-_POLICIES = {"block": L.POLICY_BLOCK, "drop": L.POLICY_DROP_NEWEST}
-#: What an extension can carry: the flag that says so, and the bits there are for it.
-_EXTRA = {
-    "time_ns": (L.EXT_TIME, 64), "stream": (L.EXT_STREAM, 64), "sequence": (L.EXT_STREAM, 32), "role": (0, 8),
-    "source": (L.EXT_SOURCE, 64), "source_id": (L.EXT_SOURCE, 64),
-}
+_PLAIN = (int, tuple)  # sorts of shape that nobody changes
 _LARGE = 1 << 16  # bytes from which a copy may use stores that need a fence
 
-Shape = Union[int, Sequence[int]]
 
-
-class Producer:
+class Producer(Single):
     """Writes a ring. An unfinished one that a dead writer left is continued.
 
     capacity is rounded up to a power of two. dtype and shape declare what every frame
@@ -52,21 +48,31 @@ class Producer:
     replaces a left-over ring that cannot be continued. grace is how long the readers
     of a writer that died may take to come back.
 
-    It is for one thread at a time. All waits take a timeout in seconds and raise
-    TimeoutError. A forked child has no part in the ring: there it is closed.
+    It is for one thread at a time: a claim while another thread's is open or waits
+    raises ClaimOpenError. All waits take a timeout in seconds and raise TimeoutError. A
+    forked child has no part in the ring: there it is closed. One that is dropped leaves
+    the ring unfinished, with a ResourceWarning.
     """
 
-    _open: "weakref.WeakSet[Producer]" = weakref.WeakSet()
+    #: The ring's name.
+    ring: str
+    #: Whether readers in park mode are served.
+    offers_park: bool
 
-    def __init__(self, ring: str, *, dir: Optional[str] = None, capacity: int = DEFAULT_CAPACITY,
-                 frame_limit: Optional[int] = None, dtype: Any = None, shape: Optional[Sequence[Optional[int]]] = None,
+    _open: "weakref.WeakSet[Producer]" = weakref.WeakSet()
+    _closed = True
+    _claim: "Union[Claim, Group, None]" = None
+
+    def __init__(self, ring: str, *, dir: Path = None, capacity: int = DEFAULT_CAPACITY,
+                 frame_limit: Optional[int] = None, dtype: DTypeLike = None, shape: Optional[Sequence[Optional[int]]] = None,
                  meta: Any = b"", policy: str = "block", free_run: bool = False, slots: int = L.DEFAULT_SLOTS,
                  recreate: bool = False, grace: float = 5.0, park: bool = True, start: int = 0) -> None:
         self.ring = check_name(ring)
-        self._closed = False
-        self._claimed = False
-        self._like: Optional[Tuple[Any, Any]] = None
-        want = _identity(ring, capacity, frame_limit, dtype, shape, meta, policy, slots, start)
+        self._claiming = threading.Lock()  # held while a claim is open, or waits
+        self._like_shape: Any = None  # as it was given, and checked
+        self._like_dtype: Any = None
+        want = identity_of(ring, capacity, frame_limit, dtype, shape, meta, policy, slots, start)
+        grace = seconds("grace", grace)
         if not _order.ORDERED and not _order.HAS_FENCE:
             raise PlatformError("this machine reorders stores and offers Python no fence: install libatomic1")
         self._directory = Directory(dir, create=True)
@@ -75,7 +81,6 @@ class Producer:
         self._server: Optional[Server] = None
         try:
             self._store = store = Store(self._directory, want, recreate)
-            #: Whether readers in park mode are served.
             self.offers_park = park and _order.HAS_EXCHANGE
             self._writer = Writer(store, free_run, self.offers_park and _order.register())
             store.publish()
@@ -90,11 +95,12 @@ class Producer:
             self._lock.release(unlink=True)
             self._directory.close()
             raise
+        self._closed = False
         Producer._open.add(self)
 
     # Writing.
 
-    def claim(self, shape: Shape, dtype: Any = "f8", *, strides: Optional[Sequence[int]] = None,
+    def claim(self, shape: Shape, dtype: DTypeLike = "f8", *, strides: Optional[Sequence[int]] = None,
               timeout: Optional[float] = None, **extra: Any) -> Claim:
         """Claims a frame for an array and waits for room as the ring's policy says.
         The array holds whatever lay there before.
@@ -104,67 +110,62 @@ class Producer:
         a number that does not fit its field, FrameTooLargeError, DroppedError,
         ClaimOpenError, FinishedError, ClosedError or TimeoutError.
         """
-        self._check_open()
-        if strides is None and not extra:
-            like = self._like
-            if like is not None and like == (shape, dtype):
-                return self._claim_inline(timeout)
-        head = self._head(shape, dtype, strides, extra)
-        if not head.extended:
-            self._like = (shape, dtype)
-            self._like_dtype, self._like_shape, self._like_size = NUMPY[head.dtype], head.shape, head.frame_bytes
-            self._like_desc = describe(head.payload_len, head.dtype, head.ndim, head.flags)
-            return self._claim_inline(timeout)
-        w = self._writer
-        at = w.reserve(head.frame_bytes, 1, timeout)
-        self._claimed = True
-        desc = describe(head.payload_len, head.dtype, head.ndim, head.flags | L.FLAG_EXTENDED)
-        return Claim(self, at, head.frame_bytes, desc, head, w.segment.array(at, head))
+        if timeout is not None:
+            timeout = patience(timeout)
+        self._enter()
+        try:
+            if strides is None and not extra and dtype is self._like_dtype and type(shape) in _PLAIN and shape == self._like_shape:
+                claim = self._claim_inline(timeout)
+            else:
+                claim = self._claim_checked(shape, dtype, strides, extra, timeout)
+            self._claim = claim
+            return claim
+        except BaseException:
+            self._claiming.release()
+            raise
 
-    def _claim_inline(self, timeout: Optional[float]) -> Claim:
-        """Claims a frame like the one before it, whose header was checked."""
-        w = self._writer
-        size = self._like_size
-        at = w.reserve(size, 1, timeout)
-        s = w.segment
-        self._claimed = True
-        return Claim(self, at, size, self._like_desc, None, np.ndarray(
-            self._like_shape, self._like_dtype, s.buffer, s.data_off + (at & s.mask) + L.BASE_BYTES))
+    def _enter(self) -> None:
+        """Begins a claim, which ends in _part."""
+        if not self._claiming.acquire(False):
+            raise ClaimOpenError("a claim of ring %r is open, or waits in another thread: commit or abort it first" % self.ring)
+        try:
+            self._check_open()
+        except ClosedError:
+            self._claiming.release()
+            raise
 
     def _check_open(self) -> None:
         if self._closed:
             raise ClosedError("producer of ring %r is closed" % self.ring)
-        if self._claimed:
-            raise ClaimOpenError("a claim is open: commit or abort it first")
 
-    def _head(self, shape: Shape, dtype: Any, strides: Optional[Sequence[int]], extra: Dict[str, Any]) -> Header:
-        """A checked header for what the caller describes."""
-        dims = (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(map(operator.index, shape))
-        head = Header(kind=_check_kind(extra.pop("kind", L.KIND_DATA)), dtype=code_of(dtype), shape=dims)
-        if strides is not None:
-            head.strides = tuple(map(operator.index, strides))
-            head.ext_flags |= L.EXT_STRIDES
-            if len(head.strides) != len(dims):
-                raise ShapeError("%d strides for %d dimensions" % (len(head.strides), len(dims)))
-        for name, (flag, bits) in _EXTRA.items():
-            if name in extra:
-                value = operator.index(extra.pop(name))
-                if value >> bits:
-                    raise HeaderError("%s %d does not fit %d bits" % (name, value, bits))
-                setattr(head, name, value)
-                head.ext_flags |= flag
-        if extra:
-            raise TypeError("unknown arguments: %s" % ", ".join(sorted(extra)))
-        head.complete()
-        identity = self._writer.segment.identity
-        if head.kind == L.KIND_DATA:
-            identity.admit(head.dtype, head.shape)
-        if head.payload_len > identity.frame_limit:
-            raise FrameTooLargeError("payload of %d bytes, the ring's frame limit is %d; create it with a larger capacity or frame limit" % (
-                head.payload_len, identity.frame_limit))
-        return head
+    def _part(self) -> None:
+        self._claim = None
+        self._claiming.release()
+
+    def _claim_checked(self, shape: Shape, dtype: DTypeLike, strides: Optional[Sequence[int]], extra: Dict[str, Any],
+                       timeout: Optional[float]) -> Claim:
+        head = head_of(self._writer.segment.identity, shape, dtype, strides, extra)
+        desc = describe(head.payload_len, head.dtype, head.ndim, head.flags | (L.FLAG_EXTENDED if head.extended else 0))
+        if not head.extended:
+            self._like_dtype, self._like_shape = dtype, shape if type(shape) in _PLAIN else None
+            self._like = NUMPY[head.dtype], head.shape, head.frame_bytes, desc
+            return self._claim_inline(timeout)
+        w = self._writer
+        s = w.segment
+        view(head.shape, NUMPY[head.dtype], s.buffer, s.data_off, head.strides)  # as far as NumPy can show it
+        at = w.reserve(head.frame_bytes, 1, timeout)
+        return Claim(self, at, head.frame_bytes, desc, head, s.array(at, head))
+
+    def _claim_inline(self, timeout: Optional[float]) -> Claim:
+        """Claims a frame like the one before it, whose header was checked."""
+        w = self._writer
+        dtype, shape, size, desc = self._like
+        at = w.reserve(size, 1, timeout)
+        s = w.segment
+        return Claim(self, at, size, desc, None, np.ndarray(shape, dtype, s.buffer, s.data_off + (at & s.mask) + L.BASE_BYTES))
 
     def _commit(self, at: int, size: int, desc: int, head: Optional[Header]) -> None:
+        self._check_open()
         w = self._writer
         s = w.segment
         off = s.data_off + (at & s.mask)
@@ -187,17 +188,25 @@ class Producer:
         raw = head.encode()
         self._writer.segment.bytes[off + 8:off + len(raw)] = raw[8:]
 
-    def publish(self, array: Any, *, keep_strides: bool = False, timeout: Optional[float] = None, **extra: Any) -> int:
-        """Copies an array into a new frame and commits it; returns its number. With
-        keep_strides a transposed array stays one: readers see the same strides. extra
-        is that of claim."""
-        a = np.asarray(array)
+    def publish(self, array: Any, *, dtype: DTypeLike = None, keep_strides: bool = False, timeout: Optional[float] = None,
+                **extra: Any) -> int:
+        """Copies an array, or what NumPy makes one of, into a new frame and commits it;
+        returns its number. dtype converts it on the way; a big-endian array is converted
+        in any case. With keep_strides a transposed array stays one: readers see the same
+        strides. extra is that of claim. A masked array must be filled first."""
+        a = array if type(array) is np.ndarray else _plain(array)
+        convert = dtype is not None
+        if dtype is None:
+            dtype = a.dtype if a.dtype.isnative else a.dtype.newbyteorder("=")
         strides = None
         if keep_strides and not a.flags.c_contiguous:
-            strides = np.empty_like(a, order="K", subok=False).strides
-        c = self.claim(a.shape, a.dtype, strides=strides, timeout=timeout, **extra)
+            strides = np.empty_like(a, NUMPY[code_of(dtype)], "K", False).strides
+        c = self.claim(a.shape, dtype, strides=strides, timeout=timeout, **extra)
         try:
-            c.array[...] = a
+            if convert:
+                np.copyto(c.array, a, "same_kind")
+            else:
+                c.array[...] = a
         except BaseException:
             c.abort()
             raise
@@ -207,25 +216,35 @@ class Producer:
     def claim_group(self, frames: Sequence[Dict[str, Any]], timeout: Optional[float] = None) -> Group:
         """Claims several frames that become visible together: one dict for each, with
         shape, dtype and what else claim takes. Errors are those of claim."""
-        self._check_open()
+        self._enter()
+        try:
+            self._claim = group = self._claim_heads(frames, None if timeout is None else patience(timeout))
+            return group
+        except BaseException:
+            self._claiming.release()
+            raise
+
+    def _claim_heads(self, frames: Sequence[Dict[str, Any]], timeout: Optional[float]) -> Group:
         heads, size = [], 0
+        s = self._writer.segment
         for described in frames:
+            if not isinstance(described, dict) or "shape" not in described:
+                raise TypeError("frame %r of a group; use a dict with shape, dtype and so on" % (described,))
             d = dict(described)
-            head = self._head(d.pop("shape"), d.pop("dtype", "f8"), d.pop("strides", None), d)
+            head = head_of(s.identity, d.pop("shape"), d.pop("dtype", "f8"), d.pop("strides", None), d)
+            view(head.shape, NUMPY[head.dtype], s.buffer, s.data_off, head.strides)
             heads.append(head)
             size += head.frame_bytes
         if not heads:
             raise ShapeError("a group of no frames")
-        w = self._writer
-        if size > w.segment.capacity // 2:
-            raise FrameTooLargeError("a group of %d bytes, at most %d" % (size, w.segment.capacity // 2))
+        if size > s.capacity // 2:
+            raise FrameTooLargeError("a group of %d bytes, at most %d" % (size, s.capacity // 2))
         for head in heads[:-1]:
             head.flags |= L.FLAG_MORE
-        at = w.reserve(size, len(heads), timeout)
-        self._claimed = True
-        return Group(self, at, heads)
+        return Group(self, self._writer.reserve(size, len(heads), timeout), heads)
 
     def _commit_group(self, at: int, end: int, heads: List[Header]) -> None:
+        self._check_open()
         w = self._writer
         s = w.segment
         s.words[s.commit_index(end)] = 0
@@ -312,6 +331,9 @@ class Producer:
             self._tear_down(unlink=False)
 
     def _tear_down(self, unlink: bool) -> None:
+        claim = self._claim
+        if claim is not None:
+            claim.abort()
         assert self._server is not None and self._store is not None
         self._server.stop()
         self._writer.close()
@@ -326,11 +348,21 @@ class Producer:
         for p in list(cls._open):
             if not p._closed and p._server is not None and p._store is not None:
                 p._closed = True
+                if p._claim is not None:
+                    p._claim.abort()
                 p._server.abandon()
                 p._writer.close()
                 p._store.close()
                 p._lock.release(unlink=False)
                 p._directory.close()
+
+    def __del__(self) -> None:
+        if not self._closed and not sys.is_finalizing():
+            warnings.warn("producer of ring %r was not closed; the ring is left unfinished" % self.ring, ResourceWarning, source=self)
+            self.leave()
+
+    def __repr__(self) -> str:
+        return "<Producer of ring %r at %d%s>" % (self.ring, self._writer.pos, ", closed" if self._closed else "")
 
     def __enter__(self) -> "Producer":
         return self
@@ -343,33 +375,10 @@ class Producer:
             self.leave()
 
 
-def _check_kind(kind: int) -> int:
-    """Returns a kind that a caller may give a frame."""
-    if kind in (L.KIND_DATA, L.KIND_STREAM_END) or L.KIND_SKIPPABLE <= kind <= L.KIND_MASK:
-        return kind
-    raise HeaderError("frame of kind %d" % kind)
-
-
-def _identity(ring: str, capacity: int, frame_limit: Optional[int], dtype: Any, shape: Optional[Sequence[Optional[int]]],
-              meta: Any, policy: str, slots: int, start: int) -> Identity:
-    if policy not in _POLICIES:
-        raise ValueError("policy %r; use 'block' or 'drop'" % policy)
-    if not isinstance(meta, (bytes, bytearray)):
-        meta = (meta if isinstance(meta, str) else json.dumps(meta)).encode()
-    capacity = max(L.MIN_CAPACITY_BYTES, 1 << max(0, operator.index(capacity) - 1).bit_length())
-    fields: Dict[str, Any] = {}
-    if frame_limit is not None:
-        fields["frame_limit"] = frame_limit
-    if dtype is not None:
-        fields["schema_dtype"] = code_of(dtype)
-    if shape is not None:
-        dims = [L.ANY_DIM if n is None else operator.index(n) for n in shape]
-        fields["schema_ndim"] = len(dims)
-        fields["schema_shape"] = tuple(dims) + (0,) * (L.MAX_DIMS - len(dims))
-    return Identity(
-        name=ring, capacity=capacity, ring_id=os.urandom(16), created_ns=now_ns(), creator_pid=os.getpid(),
-        creator_uid=os.geteuid(), creator_exe=os.path.basename(sys.argv[0] or "python")[:L.MAX_NAME_BYTES],
-        policy=_POLICIES[policy], slots=slots, start=start, meta=bytes(meta), **fields).check()
+def _plain(array: Any) -> Array:
+    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+        raise DTypeError("a frame has no mask; publish array.filled(...)")
+    return np.asarray(array)
 
 
 os.register_at_fork(after_in_child=Producer._forked)
