@@ -146,7 +146,7 @@ class Producer(Single):
                        timeout: Optional[float]) -> Claim:
         head = head_of(self._writer.segment.identity, shape, dtype, strides, extra)
         desc = describe(head.payload_len, head.dtype, head.ndim, head.flags | (L.FLAG_EXTENDED if head.extended else 0))
-        if not head.extended:
+        if not head.extended and head.kind == L.KIND_DATA:
             self._like_dtype, self._like_shape = dtype, shape if type(shape) in _PLAIN else None
             self._like = NUMPY[head.dtype], head.shape, head.frame_bytes, desc
             return self._claim_inline(timeout)

@@ -439,6 +439,8 @@ class BadInput(Rings):
         for wrong in (dict(kind=64), dict(kind=L.KIND_PADDING), dict(time_ns=-1), dict(sequence=1 << 32), dict(role=256)):
             with self.assertRaises(ndring.HeaderError, msg=wrong):
                 p.claim((1, 3), "f8", **wrong)
+        with self.assertRaisesRegex(ndring.DTypeError, "'f2' for half"):
+            p.claim((1, 3), "f16")
         with self.assertRaises(TypeError):
             p.claim((1.5, 3), "f8")
         claim = p.claim((1, 3), "f8")
@@ -452,6 +454,18 @@ class BadInput(Rings):
         p.leave()
         with self.assertRaises(ndring.ClosedError):
             p.claim((1, 3))
+
+    def test_claim_after_claim(self):
+        """Check that a claim like the one before it is told from one that only looks so: a
+        list that was changed, an array of extents, another kind of frame."""
+        p, c = self.producer(), self.consumer()
+        shape = [5]
+        p.claim(shape).commit()
+        shape[0] = 6
+        p.claim(shape).commit()
+        p.claim(6, kind=L.KIND_SKIPPABLE).commit()
+        p.claim(np.array([2, 3])).commit()
+        self.assertEqual([(f.number, f.shape) for f in c.next_batch(5)], [(0, (5,)), (1, (6,)), (3, (2, 3))])
 
     def test_group(self):
         """Check that a group appears whole, with its flags and roles."""
