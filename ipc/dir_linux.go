@@ -136,6 +136,19 @@ func (d *directory) fileOpenError(name string, err error) error {
 	return fmt.Errorf("open %q: %w", d.file(name), err)
 }
 
+// refused wraps ErrDir or ErrNoSpace too if err is that of a directory in which no file
+// can be made.
+func (d *directory) refused(err error) error {
+	switch {
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
+		return fmt.Errorf("%w: %w", err, ErrNoSpace)
+	case errors.Is(err, unix.EROFS), errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM),
+		errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR):
+		return fmt.Errorf("%w: %w", err, ErrDir)
+	}
+	return err
+}
+
 func fileKind(mode uint32) string {
 	switch mode & unix.S_IFMT {
 	case unix.S_IFIFO:

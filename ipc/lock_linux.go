@@ -29,7 +29,7 @@ func takeLock(dir *directory, name string) (*writerLock, error) {
 	for {
 		f, err := dir.open(name+lockSuffix, unix.O_RDWR|unix.O_CREAT)
 		if err != nil {
-			return nil, err
+			return nil, dir.refused(err)
 		}
 		if err := flockNow(f); err != nil {
 			pid := readPID(f)

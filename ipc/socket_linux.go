@@ -41,7 +41,7 @@ func listenSocket(dir *directory, name string) (*socket, error) {
 	s := &socket{fd: fd}
 	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: dir.through(file)}); err != nil {
 		s.close()
-		return nil, fmt.Errorf("bind control socket %q: %w", dir.file(file), err)
+		return nil, dir.refused(fmt.Errorf("bind control socket %q: %w", dir.file(file), err))
 	}
 	if err := unix.Listen(fd, unix.SOMAXCONN); err != nil {
 		s.close()

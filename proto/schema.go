@@ -38,7 +38,7 @@ func (s *Schema) Admit(dt DType, shape []uint64) error {
 	}
 	for i, n := range shape {
 		if s.Shape[i] != AnyDim && s.Shape[i] != n {
-			return fmt.Errorf("shape %v, the ring is declared %v: %w", shape, s.Shape[:s.NDim], ErrShape)
+			return fmt.Errorf("shape %v, dimension %d of the ring is declared %d: %w", shape, i, s.Shape[i], ErrShape)
 		}
 	}
 	return nil

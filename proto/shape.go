@@ -37,7 +37,7 @@ func StridedBytes(itemBytes uint64, shape []uint64, strides []int64) (uint64, er
 	reach, empty := itemBytes, false
 	for i, n := range shape {
 		if strides[i] < 0 || uint64(strides[i])%itemBytes != 0 {
-			return 0, fmt.Errorf("stride %d of dimension %d is not a multiple of the %d-byte element: %w", strides[i], i, itemBytes, ErrShape)
+			return 0, fmt.Errorf("stride %d of dimension %d is negative or not a multiple of the %d-byte element: %w", strides[i], i, itemBytes, ErrShape)
 		}
 		if n == 0 {
 			empty = true

@@ -20,18 +20,18 @@ static inline int ndr_server_departed(ndr_server *s, ndr_connection *c, pid_t pi
     return 1;
 }
 
-/* ndr_server_name_in_use looks for a live reader of the same name. */
-static inline int ndr_server_name_in_use(ndr_server *s, const ndr_connection *c, const char *name) {
+/* ndr_server_named looks for a live reader of the same name; NULL = none. */
+static inline const ndr_connection *ndr_server_named(ndr_server *s, const ndr_connection *c, const char *name) {
     ndr_connection *other, *next;
 
     for (other = s->clients; name[0] != 0 && other != NULL; other = next) {
         next = other->next;
         if (other != c && other->slot >= 0 && strcmp(s->core.readers[other->slot].name, name) == 0 &&
             !ndr_server_departed(s, other, c->peer.pid)) {
-            return 1;
+            return other;
         }
     }
-    return 0;
+    return NULL;
 }
 
 /* ndr_server_lost_slot finds the slot kept for a reader: by slot and generation when it
@@ -212,6 +212,8 @@ static inline void ndr_server_attach(ndr_server *s, ndr_connection *c) {
     int rights[4] = {s->segment, s->table_read, -1, s->core.bell};
     unsigned count = 2;
     socklen_t n = sizeof c->process;
+    const ndr_connection *namesake;
+    char why[NDRING_SENTENCE_MAX];
     ndr_welcome w;
     uint32_t code;
 
@@ -234,14 +236,22 @@ static inline void ndr_server_attach(ndr_server *s, ndr_connection *c) {
         rights[2] = c->bell;
         count = 4;
     }
-    if (ndr_server_name_in_use(s, c, name)) {
-        ndr_connection_refuse(s, c, NDRING_CODE_NAME_IN_USE, 0, "a live reader has this name");
+    namesake = ndr_server_named(s, c, name);
+    if (namesake != NULL) {
+        snprintf(why, sizeof why, "reader name \"%s\" is in use by pid %ld", name, (long)namesake->peer.pid);
+        ndr_connection_refuse(s, c, NDRING_CODE_NAME_IN_USE, 0, why);
         return;
     }
     code = ndr_server_place(s, c, name, &w);
+    if (code == NDRING_CODE_POSITION) {
+        snprintf(why, sizeof why, "position %llu, the ring holds %llu to %llu", (unsigned long long)c->hello.position,
+                 (unsigned long long)w.oldest, (unsigned long long)s->core.pos);
+        ndr_connection_refuse(s, c, code, w.oldest, why);
+        return;
+    }
     if (code != 0) {
-        ndr_connection_refuse(s, c, code, code == NDRING_CODE_POSITION ? w.oldest : 0,
-                              code == NDRING_CODE_POSITION ? "no frame starts at that position" : "all reader slots are taken");
+        snprintf(why, sizeof why, "all %u slots are taken", s->core.seg.id->slots);
+        ndr_connection_refuse(s, c, code, 0, why);
         return;
     }
     c->stream = c->hello.wake == NDRING_WAKE_STREAM;

@@ -16,7 +16,8 @@ static inline int ndr_writer_admit(ndring_writer *w, ndring_header *h) {
     h->kind = h->kind == 0 ? NDRING_KIND_DATA : h->kind;
     if ((h->kind != NDRING_KIND_DATA && h->kind != NDRING_KIND_STREAM_END && h->kind < NDRING_KIND_SKIPPABLE) ||
         h->kind > NDRING_KIND_MASK) {
-        return ndr_fail(&w->error, NDRING_ERR_HEADER, "frame of kind %u", h->kind);
+        return ndr_fail(&w->error, NDRING_ERR_HEADER, "frame of kind %u; a caller may give %u, %u, and %u to %u", h->kind,
+                        NDRING_KIND_DATA, NDRING_KIND_STREAM_END, NDRING_KIND_SKIPPABLE, NDRING_KIND_MASK);
     }
     h->flags &= NDRING_FLAG_EXTENDED; /* the others are not the caller's to give */
     status = ndr_header_complete(h, &w->error);
@@ -28,17 +29,19 @@ static inline int ndr_writer_admit(ndring_writer *w, ndring_header *h) {
                         ndring_dtype_name(id->schema_dtype));
     }
     if (h->kind == NDRING_KIND_DATA && id->schema_ndim != NDRING_ANY_NDIM) {
-        for (i = 0; i < h->ndim && h->ndim == id->schema_ndim; i++) {
-            if (id->schema_shape[i] != NDRING_ANY_DIM && id->schema_shape[i] != h->shape[i]) {
-                break;
-            }
+        if (h->ndim != id->schema_ndim) {
+            return ndr_fail(&w->error, NDRING_ERR_SHAPE, "%u dimensions, the ring is declared with %u", h->ndim, id->schema_ndim);
         }
-        if (h->ndim != id->schema_ndim || i < h->ndim) {
-            return ndr_fail(&w->error, NDRING_ERR_SHAPE, "dimension %u of %u is not as the ring declares", i, h->ndim);
+        for (i = 0; i < h->ndim; i++) {
+            if (id->schema_shape[i] != NDRING_ANY_DIM && id->schema_shape[i] != h->shape[i]) {
+                return ndr_fail(&w->error, NDRING_ERR_SHAPE, "extent %llu of dimension %u, the ring is declared with %llu",
+                                (unsigned long long)h->shape[i], i, (unsigned long long)id->schema_shape[i]);
+            }
         }
     }
     if (h->payload_bytes > id->frame_limit) {
-        return ndr_fail(&w->error, NDRING_ERR_FRAME_TOO_LARGE, "payload of %llu bytes, the ring's frame limit is %llu",
+        return ndr_fail(&w->error, NDRING_ERR_FRAME_TOO_LARGE,
+                        "payload of %llu bytes, the ring's frame limit is %llu; create it with a larger capacity or frame limit",
                         (unsigned long long)h->payload_bytes, (unsigned long long)id->frame_limit);
     }
     return NDRING_OK;
@@ -55,7 +58,7 @@ static inline int ndring_writer_claim_group(ndring_writer *w, ndring_header *hea
     int status;
 
     if (w->open != NDR_OPEN_NONE) {
-        return ndr_fail(&w->error, NDRING_ERR_CLAIM_OPEN, "claim in ring %s", w->server.ring);
+        return ndr_fail(&w->error, NDRING_ERR_CLAIM_OPEN, "claim in ring %s; commit or abort the one before", w->server.ring);
     }
     if (count == 0) {
         return ndr_fail(&w->error, NDRING_ERR_SHAPE, "group of no frames");
@@ -126,7 +129,8 @@ NDR_COLD int ndr_writer_claim_slow(ndring_writer *w, uint32_t dtype, uint32_t nd
 
     memset(&h, 0, sizeof h);
     if (ndim > NDRING_MAX_DIMS || dtype > 255) {
-        return ndr_fail(&w->error, dtype > 255 ? NDRING_ERR_DTYPE : NDRING_ERR_SHAPE, "dtype %u, %u dimensions", dtype, ndim);
+        return dtype > 255 ? ndr_fail(&w->error, NDRING_ERR_DTYPE, "dtype code %u", dtype)
+                           : ndr_fail(&w->error, NDRING_ERR_SHAPE, "%u dimensions, at most %u", ndim, NDRING_MAX_DIMS);
     }
     h.dtype = (uint8_t)dtype;
     h.ndim = (uint8_t)ndim;

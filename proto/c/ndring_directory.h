@@ -87,6 +87,15 @@ static inline int ndr_directory_open(ndr_directory *d, const char *path, int cre
     return status;
 }
 
+/* ndr_directory_refuses is ndr_fail_errno for a file that cannot be made or named in a ring
+ * directory. */
+static inline int ndr_directory_refuses(const ndr_directory *d, const char *what, ndring_error *err) {
+    int full = errno == ENOSPC || errno == EDQUOT;
+    int closed = errno == EROFS || errno == EACCES || errno == EPERM || errno == ENOENT || errno == ENOTDIR;
+
+    return ndr_fail_errno(err, full ? NDRING_ERR_NO_SPACE : closed ? NDRING_ERR_DIR : NDRING_ERR_SYSTEM, what, d->path);
+}
+
 /* ndr_file_open opens a file of the directory, never through a link, and never waits for
  * the other end of a pipe in its place; -1 on failure. */
 static inline int ndr_file_open(const ndr_directory *d, const char *name, int flags) {
@@ -154,7 +163,7 @@ static inline int ndr_file_link(const ndr_directory *d, int fd, const char *name
     }
     if (linkat(AT_FDCWD, path, d->fd, temporary, AT_SYMLINK_FOLLOW) != 0 ||
         (replace && renameat(d->fd, temporary, d->fd, name) != 0)) {
-        return ndr_fail_errno(err, NDRING_ERR_SYSTEM, "link", name);
+        return ndr_directory_refuses(d, "name a file of a ring in", err);
     }
     return NDRING_OK;
 }
@@ -216,7 +225,7 @@ static inline int ndr_lock(const ndr_directory *d, const char *ring, int *out, n
     for (;;) {
         fd = ndr_file_open(d, name, O_RDWR | O_CREAT);
         if (fd < 0) {
-            return ndr_fail_errno(err, NDRING_ERR_SYSTEM, "open", name);
+            return ndr_directory_refuses(d, "open the lock of a ring in", err);
         }
         do {
             held = flock(fd, LOCK_EX | LOCK_NB);

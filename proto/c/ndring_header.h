@@ -191,6 +191,20 @@ static inline int ndr_header_decode(ndring_header *h, uint32_t kind, const uint8
     return ndr_header_array(h, position, err);
 }
 
+/* ndr_header_impossible says why no frame can hold an array. */
+static inline int ndr_header_impossible(const ndring_header *h, uint64_t item, ndring_error *err) {
+    uint32_t i;
+
+    for (i = 0; (h->ext_flags & NDRING_EXT_STRIDES) && i < h->ndim; i++) {
+        if (h->strides[i] < 0 || (uint64_t)h->strides[i] % item != 0) {
+            return ndr_fail(err, NDRING_ERR_SHAPE, "stride %lld of dimension %u is negative or not a multiple of the %llu-byte element",
+                            (long long)h->strides[i], i, (unsigned long long)item);
+        }
+    }
+    return ndr_fail(err, NDRING_ERR_SHAPE, "%u dimensions of %s take more than the %llu bytes of any frame", h->ndim,
+                    ndring_dtype_name(h->dtype), (unsigned long long)NDRING_MAX_PAYLOAD_BYTES);
+}
+
 /* ndr_header_complete derives payload, shape flag and strides from what a writer
  * said. */
 static inline int ndr_header_complete(ndring_header *h, ndring_error *err) {
@@ -211,11 +225,7 @@ static inline int ndr_header_complete(ndring_header *h, ndring_error *err) {
     }
     good = h->ext_flags & NDRING_EXT_STRIDES ? ndr_reach(item, h->ndim, h->shape, h->strides, &h->payload_bytes)
                                              : ndr_contiguous(item, h->ndim, h->shape, h->strides, &h->payload_bytes);
-    if (!good) {
-        return ndr_fail(err, NDRING_ERR_SHAPE, "%u dimensions of %s overflow a frame, or have a stride it cannot have",
-                        h->ndim, ndring_dtype_name(h->dtype));
-    }
-    return NDRING_OK;
+    return good ? NDRING_OK : ndr_header_impossible(h, item, err);
 }
 
 /* ndr_header_encode stores everything of the header but the commit word. Reserved

@@ -230,7 +230,10 @@ static inline int ndr_server_open(ndr_server *s, const ndr_directory *d, const n
     ndr_file_name(name, s->ring, ".sock");
     ndr_socket_address(&address, d, s->ring);
     if ((unlinkat(d->fd, name, 0) != 0 && errno != ENOENT) ||
-        bind(s->listen, (const struct sockaddr *)&address, sizeof address) != 0 || listen(s->listen, SOMAXCONN) != 0 ||
+        bind(s->listen, (const struct sockaddr *)&address, sizeof address) != 0) {
+        return ndr_directory_refuses(d, "make the socket of a ring in", err);
+    }
+    if (listen(s->listen, SOMAXCONN) != 0 ||
         ndr_server_watch(s, s->core.bell, &s->on_bell, NDR_EVENT_BELL, NULL) != 0 ||
         ndr_server_watch(s, s->timer, &s->on_timer, NDR_EVENT_TIMER, NULL) != 0 ||
         ndr_server_watch(s, s->listen, &s->on_listen, NDR_EVENT_LISTEN, NULL) != 0) {

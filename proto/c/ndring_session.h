@@ -233,7 +233,8 @@ static inline int ndr_session_attempt(ndr_session *s, const char *dir, const cha
     ndr_socket_address(&address, &d, ring);
     if (s->socket < 0 || connect(s->socket, (const struct sockaddr *)&address, sizeof address) != 0) {
         int absent = errno == ENOENT || errno == ECONNREFUSED || errno == EAGAIN;
-        status = ndr_fail_errno(err, absent ? NDRING_ERR_NO_RING : NDRING_ERR_SYSTEM, "connect to ring", ring);
+        status = absent ? ndr_fail(err, NDRING_ERR_NO_RING, "ring %s in %.200s has no living writer", ring, d.path)
+                        : ndr_fail_errno(err, NDRING_ERR_SYSTEM, "connect to ring", ring);
     } else if (ndr_peer(s->socket, &peer) != 0 || (peer.uid != 0 && peer.uid != geteuid())) {
         status = ndr_fail(err, NDRING_ERR_DENIED, "the writer of ring %s is another user", ring);
     } else {

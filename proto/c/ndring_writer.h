@@ -84,6 +84,10 @@ static inline int ndr_writer_take_over(ndring_writer *w, const ndring_writer_con
         }
     }
     if (status != NDRING_ERR_NO_RING && !c->recreate) {
+        if (err != NULL && status >= NDRING_ERR_MAGIC && status <= NDRING_ERR_HEADER) {
+            size_t n = strlen(err->text);
+            snprintf(err->text + n, sizeof err->text - n, "; recreate replaces what is left of ring %s", w->server.ring);
+        }
         return status;
     }
     ndr_files_close(&w->files, w->core);

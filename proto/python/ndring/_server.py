@@ -52,7 +52,10 @@ class Server:
             info = writer.slots[i].info
             self.lose(i, info.name, info.generation, info.pid, max(grace, info.keep_ms / 1000))
         store.directory.remove(store.ring + SOCKET)
-        self._listener.bind(store.directory.through(store.ring + SOCKET))
+        try:
+            self._listener.bind(store.directory.through(store.ring + SOCKET))
+        except OSError as e:
+            raise store.directory.refuses("make %r" % (store.ring + SOCKET), e) from e
         self._listener.listen(128)
         self.watch(self._listener.fileno(), self._accept)
         self.watch(self._bell, lambda: _order.hush_bell(self._bell))

@@ -27,7 +27,10 @@ class Lock:
         self._directory = directory
         self._name = ring + LOCK
         while True:
-            self.fd = directory.open(self._name, os.O_RDWR | os.O_CREAT)
+            try:
+                self.fd = directory.open(self._name, os.O_RDWR | os.O_CREAT)
+            except OSError as e:
+                raise directory.refuses("open %r" % self._name, e) from e
             try:
                 fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -130,7 +133,10 @@ class Store:
             self._link(self.segment_fd, self.ring + SEGMENT)
 
     def _link(self, fd: int, name: str) -> None:
-        os.link("/proc/self/fd/%d" % fd, name, dst_dir_fd=self.directory.fd, follow_symlinks=True)
+        try:
+            os.link("/proc/self/fd/%d" % fd, name, dst_dir_fd=self.directory.fd, follow_symlinks=True)
+        except OSError as e:
+            raise self.directory.refuses("name %r" % name, e) from e
 
     def remove(self) -> None:
         """Unlinks everything but the lock."""
@@ -146,10 +152,12 @@ class Store:
             return False
         try:
             done = self._take_over(fd, want)
-        except (NdringError, FileError):
+        except NdringError as e:
             os.close(fd)
             if recreate:
                 return False
+            if isinstance(e, ContractError):
+                raise type(e)("ring %r: %s; recreate=True replaces what is left of it" % (self.ring, e)) from e
             raise
         if not done:
             os.close(fd)

@@ -1,15 +1,20 @@
 """The ring directory and the files in it, reached through its descriptor so that
 nobody can swap it under its path."""
 
+import errno
 import os
 import stat
-from typing import Optional, Union
+from typing import Dict, Optional, Type, Union
 
-from .errors import DirError, FileError
+from .errors import DirError, FileError, NdringError, NoSpaceError
 
 #: A ring directory; None is default_dir().
 Path = Union[str, "os.PathLike[str]", None]
 
+_REFUSALS: Dict[int, Type[NdringError]] = {
+    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR), DirError),
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), NoSpaceError),
+}
 SEGMENT, TABLE, SOCKET, LOCK = ".ring", ".readers", ".sock", ".lock"
 
 
@@ -59,6 +64,11 @@ class Directory:
         if why:
             self.close()
             raise DirError("ring directory %r %s" % (self.path, why))
+
+    def refuses(self, what: str, e: OSError) -> Exception:
+        """The error for a file that cannot be made or named here."""
+        kind = _REFUSALS.get(e.errno or 0)
+        return e if kind is None else kind("%s in %r: %s" % (what, self.path, e.strerror))
 
     def open(self, name: str, flags: int) -> int:
         """Opens a file of the directory; never follows a link, and never waits for the

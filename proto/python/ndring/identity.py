@@ -166,7 +166,7 @@ class Identity:
             return
         declared = self.schema_shape[:self.schema_ndim]
         if len(shape) != len(declared) or any(d not in (L.ANY_DIM, n) for d, n in zip(declared, shape)):
-            raise ShapeError("shape %s, the ring is declared %s" % (shape, declared))
+            raise ShapeError("shape %s, the ring is declared %s" % (shape, tuple(None if d == L.ANY_DIM else d for d in declared)))
 
     def encode(self) -> bytearray:
         """The region without its ready word."""
