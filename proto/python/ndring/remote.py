@@ -130,6 +130,8 @@ class Remote(Single):
 
     def finish(self) -> None:
         """Says that no chunk will follow. Results still arrive."""
+        if self._closed:
+            raise ClosedError("remote client is closed")
         self._sock.shutdown(socket.SHUT_WR)
 
     def recv(self) -> Result:
@@ -165,7 +167,10 @@ class Remote(Single):
         return bytes(self._part)
 
     def call(self, values: Any) -> Result:
-        """Sends one chunk and waits for its result."""
+        """Sends one chunk and waits for its result. Raises ChunkError while results of
+        chunks before are due."""
+        if self._chunks.due and not self._closed:
+            raise ChunkError("%d chunks before have no result yet: take them by recv first" % self._chunks.due)
         self.send(values)
         return self.recv()
 
@@ -207,7 +212,12 @@ class Remote(Single):
 
     def close(self) -> None:
         """Ends the connection. Closing again does nothing."""
-        self._closed = True
+        if not self._closed:
+            self._closed = True
+            try:
+                self._sock.shutdown(socket.SHUT_RDWR)  # ends what another thread waits for
+            except OSError:
+                pass  # it is over already
         self._sock.close()
 
     def __enter__(self) -> "Remote":

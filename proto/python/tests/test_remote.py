@@ -43,6 +43,34 @@ class Slow(unittest.TestCase):
         with self.assertRaises(ndring.ClosedError):
             self.remote.send([1.0])
 
+    def test_left(self):
+        """Check that nobody gets the result of another chunk: not behind a stream that was
+        left, nor from a call while results are due."""
+        self.remote._sock.settimeout(20)
+        answer = [struct.pack(">QIB", 77, n, 0) + np.full(n, 1.0).tobytes() for n in (1, 2, 3)]
+        self.bridge.sendall(b"".join(answer))
+        results = self.remote.stream(np.zeros(n) for n in (1, 2))
+        self.assertEqual([len(next(results).primary), len(next(results).primary)], [1, 2])
+        results.close()  # with nothing due
+        self.assertEqual(self.remote.call(np.zeros(3)).sequence, 3)
+        self.remote.send([1.0])
+        with self.assertRaises(ndring.ChunkError):
+            self.remote.call([1.0])
+        self.bridge.sendall(struct.pack(">QIB", 77, 4, 0) + np.full(1, 2.0).tobytes())
+        self.assertEqual(self.remote.recv().primary, [2])
+        results = self.remote.stream(np.zeros(n) for n in (2, 3))
+        self.bridge.sendall(struct.pack(">QIB", 77, 5, 0) + np.full(2, 2.0).tobytes())
+        self.assertEqual(next(results).sequence, 5)
+        while self.remote._chunks.due == 0:
+            pass
+        results.close()
+        with self.assertRaises(ndring.ChunkError):
+            self.remote.call([1.0])
+        self.remote.close()
+        for use in (lambda: self.remote.call([1.0]), self.remote.recv, self.remote.finish):
+            with self.assertRaises(ndring.ClosedError):
+                use()
+
 
 if __name__ == "__main__":
     unittest.main()
