@@ -11,6 +11,7 @@
 /* What runs for each frame is inlined whole; what runs now and then stays out of its way. */
 #define NDR_HOT __attribute__((always_inline)) static inline
 #define NDR_COLD __attribute__((noinline, cold, unused)) static
+#define NDR_LIKELY(condition) __builtin_expect(!!(condition), 1)
 
 static inline uint64_t ndr_load(const uint64_t *word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
 static inline uint64_t ndr_load_relaxed(const uint64_t *word) { return __atomic_load_n(word, __ATOMIC_RELAXED); }

@@ -180,11 +180,9 @@ NDR_HOT uint64_t ndr_reader_follow(const ndring_reader *r, uint64_t most) {
     uint64_t at = r->frame.end, size = r->size, like = r->like, count;
     const uint8_t *word = (const uint8_t *)r->frame.payload - NDRING_BASE_BYTES;
 
-    for (count = 1; count < most; count++, at += size) {
+    for (count = 1; count < most && NDR_LIKELY(ndr_reader_plain((const uint64_t *)(const void *)(word + size), at, like)); count++) {
         word += size;
-        if (!ndr_reader_plain((const uint64_t *)(const void *)word, at, like)) {
-            break;
-        }
+        at += size;
     }
     return count;
 }
@@ -206,9 +204,8 @@ NDR_HOT int ndring_reader_next_run(ndring_reader *r, ndring_run *run, uint64_t m
     if (r->like == NDR_NOT_ALIKE) {
         return NDRING_OK;
     }
-    fit = (r->stream ? r->known - r->pos : s->capacity) / r->size;
-    most = most < fit ? most : fit;
-    fit = ndr_to_wrap(s, r->pos) / r->size;
+    fit = ndr_to_wrap(s, r->pos);
+    fit = (r->stream && r->known - r->pos < fit ? r->known - r->pos : fit) / r->size;
     run->count = ndr_reader_follow(r, most < fit ? most : fit);
     r->frame.end = r->pos + run->count * r->size;
     return NDRING_OK;

@@ -1,38 +1,8 @@
 /* bench [frames [rounds]]: frames a second of 40 bytes through ndring, from one process to
- * another, beside a bare ring of 64-byte slots on the same memory: a commit word in each
- * slot, payload beside it, no headers, no readers to let in, no recovery. Frames are
- * claimed and read one by one, and in batches. Rounds are interleaved; the ratio of each
+ * another, beside a bare ring on the same memory (bench_work.h), one by one and in batches. Rounds are interleaved; the ratio of each
  * round is taken, so that a busy machine hits both. What a line costs between the two
  * processors decides: it is printed first. */
-#include "../ndring.h"
-
-#include <sys/wait.h>
-
-enum { VALUES = 5, SLOT_WORDS = 8, CAPACITY = 1 << 20, SLOTS = CAPACITY / 64, TELL = 16, MOST = 64, LOOK_PAUSES = 32 };
-
-/* slots is the bare ring: word 0 of a slot is its sequence number + 1. */
-typedef struct slots {
-    uint64_t cursor;
-    uint64_t pad[15];
-    uint64_t slot[SLOTS][SLOT_WORDS];
-} slots;
-
-/* pin keeps this process on one processor, if there are two: otherwise writer and reader of
- * some rounds would share one. A negative number lifts that. */
-static void pin(int cpu) {
-    cpu_set_t some;
-    int i;
-
-    CPU_ZERO(&some);
-    for (i = 0; i < CPU_SETSIZE; i++) {
-        if (cpu < 0 || i == cpu) {
-            CPU_SET((unsigned)i, &some);
-        }
-    }
-    if (sysconf(_SC_NPROCESSORS_ONLN) > 1) {
-        (void)sched_setaffinity(0, sizeof some, &some);
-    }
-}
+#include "bench_work.h"
 
 /* line_ns is how long a word takes to the other processor and back. */
 static double line_ns(void) {
@@ -64,119 +34,30 @@ static double line_ns(void) {
     return (double)began / (double)trips;
 }
 
-/* rest waits between two looks at a word of the other side, so that looking does not take
- * the line away from who stores there. */
-static void rest(void) {
-    int i;
-
-    for (i = 0; i < LOOK_PAUSES; i++) {
-        ndr_pause();
-    }
-}
-
-static void bare_write(slots *s, uint64_t frames) {
-    uint64_t n, known = 0, i;
-
-    for (n = 0; n < frames; n++) {
-        uint64_t *slot = s->slot[n % SLOTS];
-        while (n - known >= SLOTS) {
-            known = ndr_load(&s->cursor);
-            if (n - known >= SLOTS) {
-                rest();
-            }
-        }
-        for (i = 0; i < VALUES; i++) {
-            slot[3 + i] = n + i;
-        }
-        ndr_store(&slot[0], n + 1);
-        ndr_prefetch_ahead(slot, NDR_AHEAD_BYTES);
-    }
-}
-
-static uint64_t bare_read(slots *s, uint64_t frames) {
-    uint64_t n, sum = 0, i;
-
-    for (n = 0; n < frames; n++) {
-        const uint64_t *slot = s->slot[n % SLOTS];
-        while (ndr_load(&slot[0]) != n + 1) {
-            rest();
-        }
-        for (i = 0; i < VALUES; i++) {
-            sum += slot[3 + i];
-        }
-        if (n % TELL == TELL - 1 || n + 1 == frames) {
-            ndr_store(&s->cursor, n + 1);
-        }
-    }
-    return sum;
-}
-
 /* bare returns nanoseconds a frame. */
 static double bare(uint64_t frames) {
-    slots *s = (slots *)mmap(NULL, sizeof *s, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    slots *s = slots_open();
     uint64_t began;
     int status = 0;
     pid_t reader = fork();
 
     if (reader == 0) {
         pin(1);
-        _exit(bare_read(s, frames) == 0);
+        _exit(bare_read(s, 0, frames) != sum_due(frames));
     }
     pin(0);
     began = ndr_now_ns(CLOCK_MONOTONIC);
-    bare_write(s, frames);
+    (void)bare_write(s, 0, frames);
     (void)waitpid(reader, &status, 0);
     began = ndr_now_ns(CLOCK_MONOTONIC) - began;
     munmap(s, sizeof *s);
     return status == 0 ? (double)began / (double)frames : -1;
 }
 
-static uint64_t sum_of(const void *payload) {
-    const uint64_t *values = (const uint64_t *)payload;
-    uint64_t sum = 0, i;
-
-    for (i = 0; i < VALUES; i++) {
-        sum += values[i];
-    }
-    return sum;
-}
-
-static void fill(void *payload, uint64_t n) {
-    uint64_t i;
-
-    for (i = 0; i < VALUES; i++) {
-        ((uint64_t *)payload)[i] = n + i;
-    }
-}
-
-static uint64_t read_single(ndring_reader *r, uint64_t *sum) {
-    const ndring_frame *f = NULL;
-    uint64_t n = 0;
-
-    while (ndring_reader_next(r, &f, NDRING_FOREVER) == NDRING_OK) {
-        *sum += sum_of(f->payload);
-        n++;
-    }
-    return n;
-}
-
-static uint64_t read_runs(ndring_reader *r, uint64_t *sum) {
-    uint64_t n = 0, i;
-    ndring_run run;
-
-    while (ndring_reader_next_run(r, &run, MOST, NDRING_FOREVER) == NDRING_OK) {
-        for (i = 0; i < run.count; i++) {
-            *sum += sum_of(run.payload + i * run.stride);
-        }
-        n += run.count;
-    }
-    return n;
-}
-
 static int ring_read(const char *dir, uint64_t frames, int batches) {
     ndring_reader_config config;
     ndring_reader *r = NULL;
-    uint64_t sum = 0, n;
+    uint64_t sum;
 
     ndring_reader_defaults(&config);
     config.dir = dir;
@@ -184,40 +65,9 @@ static int ring_read(const char *dir, uint64_t frames, int batches) {
         return 1;
     }
     pin(1); /* who may use one processor only when it opens a ring does not spin */
-    n = batches ? read_runs(r, &sum) : read_single(r, &sum);
+    sum = batches ? read_batches(r, frames) : read_single(r, frames);
     ndring_reader_close(r);
-    return n != frames || sum == 0;
-}
-
-static int write_single(ndring_writer *w, uint64_t frames) {
-    uint64_t shape[1] = {VALUES}, n;
-    void *payload = NULL;
-
-    for (n = 0; n < frames; n++) {
-        if (ndring_writer_claim(w, NDRING_U64, 1, shape, NDRING_FOREVER, &payload) != NDRING_OK) {
-            return 0;
-        }
-        fill(payload, n);
-        ndring_writer_commit(w);
-    }
-    return 1;
-}
-
-static int write_batches(ndring_writer *w, uint64_t frames) {
-    ndring_batch b;
-    uint64_t n, i;
-
-    for (n = 0; n < frames; n += b.count) {
-        uint64_t most = frames - n < (uint64_t)MOST ? frames - n : (uint64_t)MOST;
-        if (ndring_writer_claim_batch(w, NDRING_U64, VALUES, most, NDRING_FOREVER, &b) != NDRING_OK) {
-            return 0;
-        }
-        for (i = 0; i < b.count; i++) {
-            fill(b.payload + i * b.stride, n + i);
-        }
-        ndring_writer_commit(w);
-    }
-    return 1;
+    return sum != sum_due(frames);
 }
 
 /* through returns nanoseconds a frame through ndring, from the first claim on. The writer
@@ -244,22 +94,11 @@ static double through(const char *dir, uint64_t frames, int batches) {
         ndr_server_turn(&w->server, NDR_SAFETY_MS);
     }
     began = ndr_now_ns(CLOCK_MONOTONIC);
-    wrote = batches ? write_batches(w, frames) : write_single(w, frames);
+    wrote = batches ? write_batches(w, 0, frames) : write_single(w, 0, frames);
     (void)ndring_writer_close(w, NDRING_FOREVER);
     (void)waitpid(reader, &status, 0);
     began = ndr_now_ns(CLOCK_MONOTONIC) - began;
     return status == 0 && wrote ? (double)began / (double)frames : -1;
-}
-
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return x < y ? -1 : x > y;
-}
-
-static double median(double *values, int n) {
-    qsort(values, (size_t)n, sizeof *values, ascending);
-    return values[n / 2];
 }
 
 int main(int argc, char **argv) {
