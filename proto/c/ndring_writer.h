@@ -10,7 +10,7 @@
 #ifndef NDRING_WRITER_H
 #define NDRING_WRITER_H
 
-#include "ndring_claim.h"
+#include "ndring_commit.h"
 
 /* ndring_writer_error says more about the last status that was an error. */
 static inline const ndring_error *ndring_writer_error(const ndring_writer *w) { return &w->error; }
