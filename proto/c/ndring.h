@@ -25,7 +25,7 @@
  *   ndring_gate.h      the writer's memory  ndring_connection.h, ndring_attach.h,
  *   ndring_room.h      its waits            ndring_server.h    its control plane
  *   ndring_claim.h     claims               ndring_commit.h    commits
- *   ndring_writer.h    the writer
+ *   ndring_farewell.h  its last wait        ndring_writer.h    the writer
  *
  * What begins with ndring_ is for callers; what begins with ndr_ is the inside. Readers,
  * observers and writers are each for one thread at a time, and none starts a thread.

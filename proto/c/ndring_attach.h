@@ -80,6 +80,8 @@ static inline void ndr_server_occupy(ndr_server *s, ndr_connection *c, uint32_t 
         w->fenced = 1; /* from now on the writer pays for the fence itself */
     }
     r->evict_ms = c->hello.evict_ms;
+    r->keep_ms = name[0] != 0 ? c->hello.keep_ms : 0;
+    r->attached_ms = ndr_now_ms();
     r->bell = c->bell;
     r->pid = c->peer.pid;
     r->lost_until = r->stuck_ms = 0;

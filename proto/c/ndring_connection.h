@@ -198,7 +198,7 @@ static inline void ndr_connection_hang_up(ndr_server *s, ndr_connection *c) {
     }
     r = &s->core.readers[c->slot];
     alive = !c->left && c->hello.wake == NDRING_WAKE_PARK && c->process >= 0 && !ndr_readable(c->process, 0);
-    grace = r->name[0] != 0 ? (int64_t)c->hello.keep_ms : 0;
+    grace = (int64_t)r->keep_ms;
     if (alive && grace < NDR_CUT_MS) {
         grace = NDR_CUT_MS;
     }
@@ -261,7 +261,7 @@ static inline void ndr_connection_process_ended(ndr_server *s, ndr_connection *c
         return;
     }
     r = &s->core.readers[c->slot];
-    if (r->state == NDRING_SLOT_LOST && r->name[0] != 0 && c->hello.keep_ms > 0) {
+    if (r->state == NDRING_SLOT_LOST && r->keep_ms > 0) {
         ndr_connection_release(s, c); /* its name keeps the slot for the grace */
         return;
     }

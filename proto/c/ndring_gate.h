@@ -18,9 +18,11 @@ typedef struct ndr_record {
     int asymmetric; /* the reader skips its fence */
     int bell;       /* wakes the reader, -1 = it never parks; the connection owns it */
     uint32_t evict_ms;
+    uint32_t keep_ms; /* how long the reader asked to be kept, 0 = not, or it has no name */
     uint64_t last;     /* cursor last accepted */
     uint64_t stuck_at; /* cursor below which the writer waits since stuck_ms */
     int64_t stuck_ms;
+    int64_t attached_ms;          /* when an active reader came, or came back */
     int64_t lost_until;           /* end of the grace of a lost reader */
     long pid;                     /* of a lost reader */
     char name[NDRING_MAX_NAME_BYTES + 1];
@@ -261,6 +263,7 @@ static inline void ndr_adopt(ndr_core *w, uint8_t *old, uint32_t slots, int64_t 
         r->pid = (long)s->pid;
         r->evict_ms = s->evict_ms;
         ndr_field_name(r->name, s->name);
+        r->keep_ms = r->name[0] != 0 ? s->keep_ms : 0;
         r->lost_until = ndr_now_ms() + (grace_ms > (int64_t)s->keep_ms ? grace_ms : (int64_t)s->keep_ms);
         ndr_gate_at(w, i, cursor);
         ndr_describe_slot(w, i, s->wake, s->keep_ms, s->start);

@@ -68,14 +68,11 @@ static inline int ndr_server_note(ndr_server *s, ndr_connection *c, const uint8_
 static inline void ndr_server_client(ndr_server *s, ndr_connection *c) {
     uint8_t packet[NDR_PACKET];
     size_t n = 0;
+    int broken = !ndr_outbox_flush(&c->out, c->socket); /* who hung up may have said goodbye before */
 
-    if (!ndr_outbox_flush(&c->out, c->socket)) {
-        ndr_connection_hang_up(s, c);
-        return;
-    }
     for (;;) {
         enum ndr_received got = ndr_receive(c->socket, packet, &n);
-        if (got == NDR_WOULD_BLOCK) {
+        if (got == NDR_WOULD_BLOCK && !broken) {
             ndr_connection_want(s, c);
             return;
         }

@@ -11,6 +11,7 @@
 #define NDRING_WRITER_H
 
 #include "ndring_commit.h"
+#include "ndring_farewell.h"
 
 /* ndring_writer_error says more about the last status that was an error. */
 static inline const ndring_error *ndring_writer_error(const ndring_writer *w) { return &w->error; }
@@ -180,10 +181,13 @@ static inline void ndring_writer_finish(ndring_writer *w) {
 }
 
 /* ndring_writer_close ends the ring, waits for timeout_ms until every lossless reader has
- * got there, and for a first one if none ever came and the ring does not run free; then it
- * removes the ring's files and frees w. NDRING_ERR_TIMEOUT says that readers were still
- * reading: those attached get every frame all the same. */
+ * got there, and for a first one if none ever came and the ring does not run free, and for
+ * the goodbye of those with a name that asked to be kept, no longer than so long; then it
+ * removes the ring's files and frees w. The control plane is served meanwhile, and signals
+ * do not cut the wait short. NDRING_ERR_TIMEOUT says that readers were not done: those
+ * attached get every frame all the same. */
 static inline int ndring_writer_close(ndring_writer *w, int timeout_ms) {
+    int64_t deadline = ndr_deadline(timeout_ms);
     uint64_t gate;
     int status;
 
@@ -192,8 +196,11 @@ static inline int ndring_writer_close(ndring_writer *w, int timeout_ms) {
     }
     ndring_writer_finish(w);
     ndr_server_turn(&w->server, 0);
-    status = ndr_writer_await(w, w->core->pos, &gate, NDRING_POLICY_BLOCK, ndr_deadline(timeout_ms));
+    status = ndr_writer_await(w, w->core->pos, &gate, NDRING_POLICY_BLOCK, deadline);
     ndr_server_turn(&w->server, 0);
+    if (status == NDRING_OK) {
+        status = ndr_writer_farewell(w, deadline);
+    }
     ndr_remove_ring(&w->dir, w->server.ring);
     ndr_writer_unlock(w);
     ndr_writer_free(w);

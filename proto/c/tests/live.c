@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 #define CHECK(what)                                                              \
@@ -652,6 +653,215 @@ static void hostile(int unused) {
     CHECK(ndring_writer_close(w, PATIENCE_MS) == NDRING_OK);
 }
 
+/* The end of a ring waits for the goodbye of readers with a name that asked to be kept. What
+ * they have done is counted in memory that all processes share. */
+enum { HOUR_MS = 3600000 };
+
+typedef struct progress {
+    uint64_t attached, released, back;
+} progress;
+
+static progress *done;
+
+static void share_progress(void) {
+    void *memory = mmap(NULL, sizeof *done, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    CHECK(memory != MAP_FAILED);
+    done = (progress *)memory;
+}
+
+static void unshare_progress(void) { CHECK(munmap(done, sizeof *done) == 0); }
+
+static ndring_reader *kept_reader(int wake, const char *name, uint32_t keep_ms, uint32_t evict_ms) {
+    ndring_reader_config c;
+
+    reader_config(&c);
+    c.wake = (uint32_t)wake;
+    c.name = name;
+    c.keep_ms = keep_ms;
+    c.evict_ms = evict_ms;
+    return reader_with(&c);
+}
+
+/* read_and_die reads to the end of the ring and dies before it says goodbye. */
+static void read_and_die(int wake) {
+    ndring_reader *r = kept_reader(wake, "kept", HOUR_MS, 0);
+    const ndring_frame *f = NULL;
+
+    CHECK(ndring_reader_next(r, &f, PATIENCE_MS) == NDRING_OK);
+    CHECK(ndring_reader_next(r, &f, PATIENCE_MS) == NDRING_END);
+    (void)kill(getpid(), SIGKILL);
+}
+
+static void die_and_return(int wake) {
+    pid_t first = apart(read_and_die, wake);
+    const ndring_frame *f = NULL;
+    ndring_reader *r;
+    int status = 0;
+
+    CHECK(waitpid(first, &status, 0) == first && WIFSIGNALED(status));
+    r = kept_reader(wake, "kept", HOUR_MS, 0);
+    CHECK(ndring_reader_next(r, &f, PATIENCE_MS) == NDRING_END);
+    ndr_store(&done->back, 1);
+    ndring_reader_close(r);
+}
+
+static void nothing(int signal) { (void)signal; }
+
+/* signals makes the calls that wait return early, again and again, or no more. */
+static void signals(int each_us) {
+    struct sigaction action;
+    struct itimerval t;
+
+    memset(&action, 0, sizeof action);
+    memset(&t, 0, sizeof t);
+    action.sa_handler = nothing;
+    t.it_value.tv_usec = t.it_interval.tv_usec = each_us;
+    if (each_us > 0) {
+        CHECK(sigaction(SIGALRM, &action, NULL) == 0);
+    }
+    CHECK(setitimer(ITIMER_REAL, &t, NULL) == 0);
+}
+
+/* The writer waits for a reader that died before it said goodbye, while signals come. */
+static void goodbye(int wake) {
+    ndring_writer *w;
+    pid_t reader;
+
+    share_progress();
+    w = writer();
+    reader = apart(die_and_return, wake);
+    publish(w, 1, 5);
+    signals(500);
+    CHECK(ndring_writer_close(w, PATIENCE_MS) == NDRING_OK);
+    signals(0);
+    CHECK(ndr_load(&done->back) == 1);
+    joined(NULL, reader);
+    unshare_progress();
+}
+
+/* Readers that say nothing once they have released the frame, and how long they are waited
+ * for: each kind stays until it is told to go. */
+enum silent { KEPT_FOR_LONG, KEPT_FOR_A_MOMENT, UNNAMED, NOT_KEPT, EVICTED, DEAD_AND_KEPT_FOR_A_MOMENT, SILENT };
+
+static void stay_silent(int kind) {
+    static const struct {
+        const char *name;
+        uint32_t keep_ms, evict_ms;
+    } readers[SILENT] = {{"kept", HOUR_MS, 0}, {"kept", 20, 0}, {NULL, HOUR_MS, 0}, {"kept", 0, 0}, {"kept", HOUR_MS, 20}, {"kept", 20, 0}};
+    ndring_reader *r = kept_reader(NDRING_WAKE_STREAM, readers[kind].name, readers[kind].keep_ms, readers[kind].evict_ms);
+    const ndring_frame *f = NULL;
+    char byte;
+
+    close(told[1]); /* so that a test that fails lets it go */
+    CHECK(ndring_reader_next(r, &f, PATIENCE_MS) == NDRING_OK);
+    if (kind != EVICTED) {
+        CHECK(ndring_reader_release(r) == NDRING_OK);
+        ndr_reader_say_released(r);
+    }
+    ndr_store(&done->released, 1);
+    CHECK(kind != DEAD_AND_KEPT_FOR_A_MOMENT || kill(getpid(), SIGKILL) == 0);
+    CHECK(read(told[0], &byte, 1) == 1); /* the ring is gone */
+    ndring_reader_close(r);
+}
+
+static void silent_readers(int kind) {
+    ndring_writer_config c;
+    int i, timeout, want = NDRING_OK, status = 0;
+    ndring_writer *w;
+    pid_t reader;
+
+    share_progress();
+    writer_config(&c);
+    c.free_run = kind == KEPT_FOR_A_MOMENT; /* it makes no difference to a reader that came */
+    w = writer_with(&c);
+    CHECK(pipe(told) == 0);
+    reader = apart(stay_silent, kind);
+    while (!w->core->saw_reader) {
+        ndr_server_turn(&w->server, 1);
+    }
+    publish(w, 1, 5);
+    while (ndr_load(&done->released) == 0) {
+        ndr_server_turn(&w->server, 1);
+    }
+    for (i = 0; kind == EVICTED && i < 300; i++) {
+        publish(w, i, 100);
+    }
+    while (kind == DEAD_AND_KEPT_FOR_A_MOMENT && w->core->readers[0].state == NDRING_SLOT_ACTIVE) {
+        ndr_server_turn(&w->server, 1);
+    }
+    timeout = kind == KEPT_FOR_LONG ? 50 : PATIENCE_MS;
+    want = kind == KEPT_FOR_LONG ? NDRING_ERR_TIMEOUT : NDRING_OK;
+    CHECK(ndring_writer_close(w, timeout) == want);
+    CHECK(waitpid(reader, &status, WNOHANG) == (kind == DEAD_AND_KEPT_FOR_A_MOMENT ? reader : 0));
+    if (kind != DEAD_AND_KEPT_FOR_A_MOMENT) {
+        CHECK(write(told[1], "x", 1) == 1);
+        joined(NULL, reader);
+    }
+    close(told[0]);
+    close(told[1]);
+    unshare_progress();
+}
+
+/* A close that may not wait says who was not done, and says nothing where nobody is owed. */
+static void close_at_once(int with_reader) {
+    ndring_writer_config c;
+    ndring_writer *w;
+    pid_t reader = 0;
+
+    writer_config(&c);
+    c.free_run = 1;
+    share_progress();
+    CHECK(pipe(told) == 0);
+    w = writer_with(&c);
+    if (with_reader) {
+        reader = apart(stay_silent, KEPT_FOR_LONG);
+        while (!w->core->saw_reader) {
+            ndr_server_turn(&w->server, 1);
+        }
+        publish(w, 1, 5);
+        while (ndr_load(&done->released) == 0) {
+            ndr_server_turn(&w->server, 1);
+        }
+    }
+    CHECK(ndring_writer_close(w, 0) == (with_reader ? NDRING_ERR_TIMEOUT : NDRING_OK));
+    if (with_reader) {
+        CHECK(write(told[1], "x", 1) == 1);
+        joined(NULL, reader);
+    }
+    close(told[0]);
+    close(told[1]);
+    unshare_progress();
+}
+
+/* A reader that sees the end in memory, and says goodbye, before it is told of it by a
+ * message has said it all the same: that message finds the connection broken. */
+static void read_kept(int wake) {
+    ndring_reader *r = kept_reader(wake, "kept", HOUR_MS, 0);
+    const ndring_frame *f = NULL;
+
+    CHECK(ndring_reader_next(r, &f, PATIENCE_MS) == NDRING_OK);
+    CHECK(ndring_reader_next(r, &f, PATIENCE_MS) == NDRING_END);
+    ndring_reader_close(r);
+}
+
+static void early_goodbye(int wake) {
+    ndring_writer *w = writer();
+    ndr_core *core = w->core;
+    pid_t reader;
+    int status = -1;
+
+    reader = apart(read_kept, wake);
+    publish(w, 1, 5);
+    while (!core->saw_reader || ndr_load(&ndr_core_slot(core, 0)->cursor) != core->pos) {
+        ndr_server_turn(&w->server, 1);
+    }
+    ndr_store_seq(&core->seg.words->final_word, core->pos | 1);
+    ndr_wake_readers(core);
+    CHECK(waitpid(reader, &status, 0) == reader && status == 0);
+    CHECK(ndring_writer_close(w, PATIENCE_MS) == NDRING_OK);
+}
+
 int main(int argc, char **argv) {
     static const struct {
         const char *name;
@@ -668,6 +878,13 @@ int main(int argc, char **argv) {
         {"dropping", dropping, 0},                        {"last words", last_words, 0},
         {"attaching", attaching, 0},                      {"files", files, 0},
         {"hostile description", hostile, 0},
+        {"goodbye, park", goodbye, NDRING_WAKE_PARK},     {"goodbye, stream", goodbye, NDRING_WAKE_STREAM},
+        {"early goodbye", early_goodbye, NDRING_WAKE_PARK},
+        {"silent, kept for long", silent_readers, KEPT_FOR_LONG},
+        {"silent, kept for a moment", silent_readers, KEPT_FOR_A_MOMENT},
+        {"silent, unnamed", silent_readers, UNNAMED},     {"silent, not kept", silent_readers, NOT_KEPT},
+        {"silent, evicted", silent_readers, EVICTED},     {"dead, kept for a moment", silent_readers, DEAD_AND_KEPT_FOR_A_MOMENT},
+        {"close at once", close_at_once, 0},              {"close at once on a reader", close_at_once, 1},
     };
     size_t i;
 
