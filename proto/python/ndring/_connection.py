@@ -7,6 +7,7 @@ import os
 import select
 import socket
 import struct
+import time
 from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Tuple
 
 from . import _layout as L
@@ -40,10 +41,12 @@ class Timer:
 class LostSlot:
     """A slot whose reader is gone but may come back."""
 
-    def __init__(self, name: str, generation: int, pid: int, timer: Timer) -> None:
+    def __init__(self, name: str, generation: int, pid: int, until: float, keep: float, timer: Timer) -> None:
         self.name = name
         self.generation = generation
         self.pid = pid
+        self.until = until  # by time.monotonic
+        self.keep = keep  # seconds, if it has a name and asked to be kept
         self.timer = timer
         self.owner: Optional[Connection] = None  # severed, its process alive
 
@@ -60,6 +63,7 @@ class Connection:
         self.hello = Hello()
         self.stream = False
         self.announced = 0
+        self.since = 0.0  # attached, if it has a slot
         self.evicted = False
         self.left = False
         self.bell = -1
@@ -142,7 +146,7 @@ class Connection:
         except RefusedError as e:
             return self.refuse(e.code, e.position, e.sentence)
         self.slot, self.generation, self.stream = got.slot, got.generation, h.wake == L.WAKE_STREAM
-        server.by_slot[got.slot] = self
+        server.by_slot[got.slot], self.since = self, time.monotonic()
         flags = (L.WELCOME_RESUMED if resumed else 0) | (L.WELCOME_NEWER if got.newer else 0)
         fds = [server.segment_fd, server.table_read_fd]
         if not self.stream:
@@ -253,20 +257,21 @@ class Connection:
             return self.release()
         park = self.hello.wake == L.WAKE_PARK
         alive = park and not self.left and self.pidfd >= 0 and not _readable(self.pidfd, 0)
-        grace = self._keep()
+        grace = self.keep()
         if alive:
             grace = max(grace, _CUT_SECONDS)
         if self.left or self.evicted or not grace:
             return self._part(alive)
         self.server.writer.lose(self.slot)
-        lost = self.server.lose(self.slot, self.hello.name, self.generation, self.pid, grace)
+        lost = self.server.lose(self.slot, self.hello.name, self.generation, self.pid, grace, self.keep())
         if alive:
             lost.owner = self
             self._sever()
         else:
             self.release()
 
-    def _keep(self) -> float:
+    def keep(self) -> float:
+        """The grace that a named reader asked for."""
         return self.hello.keep_ms / 1000 if self.hello.name else 0.0
 
     def _part(self, alive: bool) -> None:
@@ -293,7 +298,7 @@ class Connection:
             self.hang_up()
         elif self.evicted:
             self._part(False)
-        elif self._keep():
+        elif self.keep():
             lost = self.server.lost.get(self.slot)
             if lost is not None:
                 lost.owner = None

@@ -37,20 +37,39 @@ class Server:
         self.by_slot: Dict[int, Connection] = {}
         self.lost: Dict[int, LostSlot] = {}
         self.final: Optional[int] = None
+        self.turned = threading.Condition(writer.lock)  # once the ring has ended: after each turn
+        self._turns = 0
+        self.parting: Optional[float] = None  # since when goodbyes are waited for
         self.asleep = False
         self._timers: List[Tuple[float, int, Timer]] = []
         self._count = itertools.count()
         self._stopping = False
+        self._bell = self.segment_fd = self.table_read_fd = self.table_full_fd = -1
         self._selector = selectors.DefaultSelector()
+        try:
+            self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+            try:
+                self._open(store, grace)
+            except BaseException:
+                self._listener.close()
+                raise
+        except BaseException:
+            self._selector.close()
+            self._close_files()
+            raise
+
+    def _open(self, store: Store, grace: float) -> None:
+        """Opens what the thread needs, and starts it."""
+        writer = self.writer
         self._bell = _order.eventfd()
         self.segment_fd = store.reopen(store.segment_fd, os.O_RDONLY)
         self.table_read_fd = store.reopen(store.table_fd, os.O_RDONLY)
         self.table_full_fd = store.reopen(store.table_fd, os.O_RDWR)
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
         writer.on_evict = self.evict
         for i in writer.lost():
             info = writer.slots[i].info
-            self.lose(i, info.name, info.generation, info.pid, max(grace, info.keep_ms / 1000))
+            keep = info.keep_ms / 1000
+            self.lose(i, info.name, info.generation, info.pid, max(grace, keep), keep if info.name else 0.0)
         store.directory.remove(store.ring + SOCKET)
         try:
             self._listener.bind(store.directory.through(store.ring + SOCKET))
@@ -81,6 +100,9 @@ class Server:
             with self.writer.lock:
                 self._due()
                 told = self._announce()
+                if self.final is not None:
+                    self._turns += 1
+                    self.turned.notify_all()
             now = time.monotonic()
             if told and now - announced < 10 * _LINGER_SECONDS:
                 time.sleep(_LINGER_SECONDS)
@@ -188,9 +210,9 @@ class Server:
             c.evicted = True
             c.offer(Note(L.MSG_EVICTED, code, 0))
 
-    def lose(self, slot: int, name: str, generation: int, pid: int, grace: float) -> LostSlot:
+    def lose(self, slot: int, name: str, generation: int, pid: int, grace: float, keep: float) -> LostSlot:
         """Keeps a slot for the grace time."""
-        lost = LostSlot(name, generation, pid, self.after(grace, lambda: self.forget(slot)))
+        lost = LostSlot(name, generation, pid, time.monotonic() + grace, keep, self.after(grace, lambda: self.forget(slot)))
         self.lost[slot] = lost
         return lost
 
@@ -235,12 +257,15 @@ class Server:
     # Ending.
 
     def finish(self, final: int) -> None:
-        """Tells everybody where the ring ends."""
+        """Tells everybody where the ring ends, and hears what was said before."""
         with self.writer.lock:
             self.final = final
             for c in list(self.clients):
                 c.offer(Note(L.MSG_CLOSED, 0, final))
-        self.wake()
+            heard = self._turns + 2  # the first turn may have begun before
+            while self._turns < heard and self._thread.is_alive():
+                self.wake()
+                self.turned.wait(SAFETY_SECONDS)
 
     def stop(self) -> None:
         """Hangs up on everybody and waits for the thread."""
@@ -258,15 +283,17 @@ class Server:
             for fd in (c.pidfd, c.bell):
                 if fd >= 0:
                     os.close(fd)
-        for fd in (self._bell, self.segment_fd, self.table_read_fd, self.table_full_fd):
-            if fd >= 0:
-                os.close(fd)
+        self._close_files()
 
     def _close(self) -> None:
         for c in list(self.clients):
             c.release()
         self._listener.close()
         self._selector.close()
+        self._close_files()
+
+    def _close_files(self) -> None:
         for fd in (self._bell, self.segment_fd, self.table_read_fd, self.table_full_fd):
-            os.close(fd)
+            if fd >= 0:
+                os.close(fd)
         self._bell = self.segment_fd = self.table_read_fd = self.table_full_fd = -1

@@ -152,9 +152,9 @@ class Store:
             return False
         try:
             done = self._take_over(fd, want)
-        except NdringError as e:
+        except BaseException as e:
             os.close(fd)
-            if recreate:
+            if recreate and isinstance(e, NdringError):
                 return False
             if isinstance(e, ContractError):
                 raise type(e)("ring %r: %s; recreate=True replaces what is left of it" % (self.ring, e)) from e

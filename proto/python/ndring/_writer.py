@@ -37,7 +37,6 @@ class Writer(Slots):
         self.asymmetric = asymmetric  # readers that park run membarrier
         self.fenced = not asymmetric
         self.parking = False  # a reader in park mode was here
-        self.bell = _order.eventfd()
         self.waiting: Optional[int] = None  # the cursor that the committing thread waits for
         self.finished = False
         self.on_evict: Callable[[int, int], None] = lambda slot, code: None
@@ -53,6 +52,7 @@ class Writer(Slots):
         self.old = store.old
         if store.old is not None:
             self._inherit(store.old)
+        self.bell = _order.eventfd()
         s.words[s.commit_index(self.pos)] = 0
         self.store_tail()
         s.set_word(L.WR_PID, os.getpid())

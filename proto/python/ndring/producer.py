@@ -19,9 +19,10 @@ import numpy as np
 
 from . import _layout as L
 from . import _order
-from ._arguments import patience, seconds
+from ._arguments import deadline, patience, seconds
 from ._claim import Claim, Group
 from ._described import Shape, head_of, identity_of
+from ._farewell import farewell
 from ._server import Server
 from ._store import Lock, Store
 from ._writer import Writer
@@ -76,7 +77,11 @@ class Producer(Single):
         if not _order.ORDERED and not _order.HAS_FENCE:
             raise PlatformError("this machine reorders stores and offers Python no fence: install libatomic1")
         self._directory = Directory(dir, create=True)
-        self._lock = Lock(self._directory, ring)
+        try:
+            self._lock = Lock(self._directory, ring)
+        except BaseException:
+            self._directory.close()
+            raise
         self._store: Optional[Store] = None
         self._server: Optional[Server] = None
         try:
@@ -305,11 +310,13 @@ class Producer(Single):
     def close(self, timeout: Optional[float] = None) -> None:
         """Ends the ring: readers see its end after the last frame. Waits until every
         one of them has got there, and for a first one if none ever came and the ring
-        does not run free; then removes the files. Closing again does nothing.
+        does not run free, and for the goodbye of those with a name that asked to be
+        kept, no longer than so long; then removes the files. Closing again does nothing.
 
         When the time is over first, the files are removed all the same and
         TimeoutError is raised: readers that are attached still get every frame.
         """
+        until = deadline(timeout)
         if self._closed:
             return
         self._closed = True
@@ -319,6 +326,7 @@ class Producer(Single):
         self._server.finish(w.pos)
         try:
             w.await_gate(w.pos, timeout)
+            farewell(self._server, until)
         finally:
             self._store.remove()
             self._tear_down(unlink=True)

@@ -16,6 +16,7 @@ import numpy as np
 
 import ndring
 from ndring import _layout as L
+from ndring import _order
 from ndring._packet import receive
 
 SMALL = 1 << 16
@@ -425,6 +426,124 @@ class Restarts(Rings):
             os.unlink(os.path.join(self.dir, "x.ring"))
 
 
+class Farewells(Rings):
+    """The end of a ring waits for the goodbye of readers with a name that asked to be
+    kept."""
+
+    def kept(self, **more):
+        """A reader that has read to the end of what there is and released it."""
+        c = self.consumer(**{"name": "n", "keep": 3600, **more})
+        self.assertEqual(c.next(5).number, 0)
+        c.release()
+        c._tell()
+        return c
+
+    def closing(self, p):
+        """Closes a producer meanwhile; the result is known once ended is set."""
+        said = []
+
+        def close():
+            try:
+                p.close(60)
+                said.append(None)
+            except BaseException as e:
+                said.append(e)
+        t = threading.Thread(target=close)
+        t.start()
+        self.addCleanup(t.join)
+        return t, said
+
+    def wakes(self):
+        return ("stream", "park") if _order.HAS_EXCHANGE else ("stream",)
+
+    def test_killed_at_the_end(self):
+        """Check that a reader that is killed after its last release and before it said
+        goodbye comes back to a ring that tells it of its end, in both wake modes."""
+        for wake in self.wakes():
+            p = self.producer()
+            p.publish([1.0])
+            victim = self.process(
+                "c = ndring.Consumer('x', dir=dir, name='n', keep=3600, wake=%r)\n"
+                "c.next(60); c.release(); c._tell(); print('released', flush=True); signal.alarm(60); signal.pause()" % wake)
+            with victim:
+                self.assertEqual(victim.stdout.readline(), "released\n")
+                closing, said = self.closing(p)
+                while p._server.parting is None and closing.is_alive():
+                    pass
+                victim.kill()
+                victim.wait(60)
+            c = ndring.Consumer("x", dir=self.dir, name="n", keep=3600, wake=wake, timeout=0)
+            self.assertEqual(said, [])
+            with self.assertRaises(ndring.EndOfRing):
+                c.next(60)
+            c.close()
+            closing.join()
+            self.assertEqual(said, [None])
+            self.assertEqual(os.listdir(self.dir), [])
+
+    def test_killed_before_the_end(self):
+        """Check that a reader that was dead before the ring ended is waited for, by a
+        producer after the one it knew, too."""
+        p = self.producer()
+        p.publish([1.0])
+        victim = self.process(
+            "c = ndring.Consumer('x', dir=dir, name='n', keep=3600)\n"
+            "c.next(60); c.release(); c._tell(); os.kill(os.getpid(), signal.SIGKILL)")
+        with victim:
+            victim.wait(60)
+        p.leave()
+        p = self.producer()
+        with self.assertRaises(TimeoutError) as late:
+            p.close(0)
+        self.assertIn("'n'", str(late.exception))
+
+    def test_silent(self):
+        """Check that a reader that stays and says nothing is waited for no longer than it
+        asked for, nor beyond the time given; and that one without a name, one that did
+        not ask, and one that was evicted are not waited for."""
+        for settings, error in ((dict(keep=0.05), None), (dict(), TimeoutError), (dict(name=""), None), (dict(keep=0), None),
+                                (dict(evict_after=0.001), None)):
+            p = self.producer(free_run=not settings)
+            p.publish([1.0])
+            c = self.kept(**settings)
+            if "evict_after" in settings:
+                for _ in range(2000):
+                    p.publish(np.ones(5), timeout=60)
+            if error is None:
+                p.close(60)
+            else:
+                with self.assertRaises(error):
+                    p.close(0.05)
+            self.assertEqual(os.listdir(self.dir), [])
+            c.close()
+
+    def test_dead(self):
+        """Check that a reader that is dead is waited for no longer than it asked for."""
+        p = self.producer()
+        p.publish([1.0])
+        victim = self.process(
+            "c = ndring.Consumer('x', dir=dir, name='n', keep=0.1)\n"
+            "c.next(60); c.release(); c._tell(); os.kill(os.getpid(), signal.SIGKILL)")
+        with victim:
+            victim.wait(60)
+        p.close(60)
+
+    def test_at_once(self):
+        """Check that an end that may not wait is none too early for whoever has said
+        goodbye, and for a ring that nobody reads."""
+        self.producer(free_run=True).close(0)
+        self.producer().close(0)
+        for _ in range(20):
+            p = self.producer()
+            p.publish([1.0])
+            self.kept().close()
+            p.close(0)
+        p = self.producer()
+        p.publish([1.0])
+        with self.assertRaises(TimeoutError):
+            p.close(0)
+
+
 class BadInput(Rings):
     def test_claims(self):
         """Check that wrong dtypes and shapes, too large frames, open claims and ended
@@ -543,6 +662,39 @@ class BadInput(Rings):
         finally:
             ndring.producer.Server = had
         self.assertEqual(self.producer().number, 1)
+
+    def test_failed_open_leaks_nothing(self):
+        """Check that a producer that cannot be made leaves no descriptor open: without one
+        for each of its descriptors in turn, of a new ring and of a left-over one; of a
+        ring that has a writer, and of one that is corrupt."""
+        with self.process(
+                "import gc, resource\n"
+                "_, hard = limits = resource.getrlimit(resource.RLIMIT_NOFILE)\n"
+                "def fds():\n"
+                "    gc.collect()\n"
+                "    return len(os.listdir('/proc/self/fd'))\n"
+                "def fails(most):\n"
+                "    before = fds()\n"
+                "    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))\n"
+                "    try: p = ndring.Producer('x', dir=dir, capacity=65536)\n"
+                "    except (OSError, ndring.NdringError): p = None\n"
+                "    finally: resource.setrlimit(resource.RLIMIT_NOFILE, limits)\n"
+                "    if p is None: assert fds() == before, (most, fds(), before)\n"
+                "    return p\n"
+                "def scarce():\n"
+                "    most = least = fds() - 1\n"
+                "    while most < least + 50:\n"
+                "        p = fails(most)\n"
+                "        if p is not None: return most - least, p\n"
+                "        most += 1\n"
+                "new, p = scarce(); p.leave(); p = None\n"
+                "old, p = scarce()\n"
+                "assert fails(limits[0]) is None\n"
+                "p._writer.segment.set_word(ndring._layout.WR_TAIL, 1); p.leave()\n"
+                "assert fails(limits[0]) is None\n"
+                "print(new > 9, old > 9)\n") as scarce:
+            out, _ = scarce.communicate(timeout=100)
+        self.assertEqual(out, "True True\n")
 
     def test_no_numpy(self):
         """Check that a Python without NumPy is told what to install."""
