@@ -99,6 +99,45 @@ func TestDeathDuringFarewellIsTold(t *testing.T) {
 	}
 }
 
+// Check that the end of a ring that may not wait is none too early where nobody is waited
+// for: not a reader that said goodbye, nor one that has no name.
+func TestEndAtOnce(t *testing.T) {
+	for name, goodbye := range map[string]bool{"n": true, "": false} {
+		w := listenLong(t, testDir(t))
+		r := dial(t, "x", ReaderConfig{Dir: w.Dir(), Name: name, Keep: time.Hour})
+		if goodbye {
+			if err := r.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(ended(t)); err != nil {
+			t.Errorf("reader %q: %v", name, err)
+		}
+		r.Close()
+	}
+}
+
+// Check that the end of a ring names a reader that lives and holds it up: that has not
+// read everything, and that has and says nothing.
+func TestSilentReaderIsTold(t *testing.T) {
+	for message, behind := range map[string]bool{"still waiting for reader": true, "waiting for the goodbye of reader": false} {
+		t.Run(message, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancel(t.Context())
+			h := &hook{Handler: slog.DiscardHandler, message: message, run: cancel}
+			w := listen(t, "x", WriterConfig{Dir: testDir(t), Capacity: 1 << 16, Logger: slog.New(h)})
+			r := dial(t, "x", ReaderConfig{Dir: w.Dir(), Name: "n", Keep: time.Hour})
+			defer r.Close()
+			if behind {
+				put(t, w)
+			}
+			if err := w.Close(ctx); !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // put commits one frame.
 func put(t *testing.T, w *Writer) {
 	t.Helper()

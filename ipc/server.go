@@ -147,6 +147,7 @@ func (s *server) finish(final uint64) {
 	for c := range s.clients {
 		s.sayClosed(c)
 	}
+	s.loop.after(silence, s.sayBehind)
 }
 
 func (s *server) sayClosed(c *connection) {
