@@ -25,6 +25,9 @@
 // frame. shape and strides are those of the last frame. rescues counts sleeps that only
 // the safety timeout ended; a language that does not count them prints 0.
 //
+// The consumer in Go also has --die-at-end: it dies by SIGKILL once it has read everything,
+// before it says goodbye; and --no-wait: a ring that is not there is an error.
+//
 // A language whose tools a machine lacks is skipped with a line that names the package
 // to install, or fails if NDRING_REQUIRE_ALL is set. To add one, add it to languages.
 package conformance

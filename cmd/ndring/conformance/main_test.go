@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/ndring/ndring/cmd/ndring/command"
 	"github.com/ndring/ndring/ipc"
 )
 
@@ -41,6 +42,9 @@ func TestMain(m *testing.M) {
 }
 
 func playRole(role string, arguments []string) int {
+	if role == "ndring" {
+		return command.Main(append([]string{role}, arguments...), os.Stdin, os.Stdout, os.Stderr)
+	}
 	play := map[string]func(options) error{"producer": produce, "consumer": consume}[role]
 	o, err := parseOptions(arguments)
 	if err == nil {

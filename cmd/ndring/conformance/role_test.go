@@ -27,6 +27,7 @@ type options struct {
 	wake, name                  string
 	until, killAt, capacity     uint64
 	pause, close, keep, restart int // ms
+	dieAtEnd, noWait            bool
 }
 
 func parseOptions(arguments []string) (options, error) {
@@ -49,6 +50,8 @@ func parseOptions(arguments []string) (options, error) {
 	set.IntVar(&o.close, "close-ms", -1, "")
 	set.IntVar(&o.keep, "keep-ms", 0, "")
 	set.IntVar(&o.restart, "restart-ms", 5000, "")
+	set.BoolVar(&o.dieAtEnd, "die-at-end", false, "")
+	set.BoolVar(&o.noWait, "no-wait", false, "")
 	return o, set.Parse(arguments[1:])
 }
 
@@ -179,7 +182,7 @@ func consume(o options) error {
 	}
 	r, err := ipc.Dial(ctx, o.ring, ipc.ReaderConfig{
 		Dir: o.dir, Name: o.name, Wake: wake, Keep: time.Duration(o.keep) * time.Millisecond,
-		RestartWait: time.Duration(o.restart) * time.Millisecond,
+		RestartWait: time.Duration(o.restart) * time.Millisecond, NoWait: o.noWait,
 	})
 	if err != nil {
 		return err
@@ -195,6 +198,9 @@ func consume(o options) error {
 		t.count(f)
 	}
 	fmt.Printf("%s rescues=%d\n", t.line(), r.Rescues())
+	if o.dieAtEnd && errors.Is(err, io.EOF) {
+		die()
+	}
 	if errors.Is(err, io.EOF) {
 		err = nil
 	}
