@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ndring/ndring/ipc"
 	"github.com/ndring/ndring/proto"
 )
 
@@ -57,12 +58,25 @@ func longName(d proto.DType) string {
 	return "?"
 }
 
-// Check that the consumers on the page are at most fifteen lines and read a ring.
-func TestDocumentedConsumers(t *testing.T) {
-	for _, c := range []struct {
-		language, part string
-		command        func(t *testing.T, code, folder string) []string
-	}{
+// documented is a consumer on the page and how it is run.
+type documented struct {
+	language, part string
+	command        func(t *testing.T, code, folder string) []string
+}
+
+func documentedConsumers() []documented {
+	return []documented{
+		{"go", "ipc.Dial(", func(t *testing.T, code, folder string) []string {
+			source, program := filepath.Join(folder, "page.go"), filepath.Join(folder, "page")
+			code = "package main\nimport (\"context\"; \"fmt\"; \"log\"; \"github.com/ndring/ndring/ipc\")\n" + code
+			if err := os.WriteFile(source, []byte(code), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if out, err := exec.Command("go", "build", "-o", program, source).CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			return []string{program}
+		}},
 		{"python", "ndring.Consumer(", func(t *testing.T, code, _ string) []string {
 			return []string{"env", "PYTHONPATH=" + pythonFolder, interpreter(t), "-B", "-c", code}
 		}},
@@ -78,7 +92,13 @@ func TestDocumentedConsumers(t *testing.T) {
 			}
 			return []string{program}
 		}},
-	} {
+	}
+}
+
+// Check that the consumers on the page are at most fifteen lines and read a ring, and
+// fail when its writer dies and none comes back.
+func TestDocumentedConsumers(t *testing.T) {
+	for _, c := range documentedConsumers() {
 		t.Run(c.language, func(t *testing.T) {
 			code := snippet(t, c.language, c.part)
 			if n := strings.Count(code, "\n") - strings.Count(code, "\n\n"); n > 15 {
@@ -90,6 +110,20 @@ func TestDocumentedConsumers(t *testing.T) {
 			start(t, goRole("producer")(t), "x", "--dir", dir, "--until", "3").succeed(t)
 			if r.succeed(t); strings.Count(r.out.String(), "\n") != 3 || !strings.HasPrefix(r.out.String(), "0 ") {
 				t.Errorf("it printed %q", &r.out)
+			}
+			r = start(t, r.cmd.Args)
+			w := start(t, goRole("producer")(t), "x", "--dir", dir, "--until", "1000000", "--pause-ms", "1")
+			awaitServed(t, w, dir)
+			awaitReaders(t, dir, "x", 1)
+			if err := w.cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			w.killed(t)
+			if r.await(t); r.cmd.ProcessState.Success() || r.err.Len() == 0 {
+				t.Errorf("%v when the writer was lost, and said %q", r.cmd.ProcessState, &r.err)
+			}
+			if err := ipc.Remove(dir, "x"); err != nil {
+				t.Error(err)
 			}
 		})
 	}

@@ -30,8 +30,8 @@ func startUser(t *testing.T, uid uint32, front []string, more ...string) *proces
 	}, append([]string{"env"}, front...), more...)
 }
 
-// handOver gives the directory of ring x to a user, once its producer serves it.
-func handOver(t *testing.T, p *process, dir string, uid int) {
+// awaitServed waits until the producer of ring x serves it.
+func awaitServed(t *testing.T, p *process, dir string) {
 	t.Helper()
 	end := time.Now().Add(deadline)
 	for {
@@ -47,6 +47,12 @@ func handOver(t *testing.T, p *process, dir string, uid int) {
 			t.Fatalf("%v serves no ring after %v", p.cmd.Args, deadline)
 		}
 	}
+}
+
+// handOver gives the directory of ring x to a user, once its producer serves it.
+func handOver(t *testing.T, p *process, dir string, uid int) {
+	t.Helper()
+	awaitServed(t, p, dir)
 	if err := errors.Join(os.Chown(dir, uid, uid), os.Chown(filepath.Join(dir, "x.sock"), uid, uid)); err != nil {
 		t.Fatal(err)
 	}
