@@ -118,6 +118,7 @@ func TestStageKilledAtTheEnd(t *testing.T) {
 			victim := start(t, program, stage...)
 			if awaitCursor(t, dir, "a", frames*proto.FrameBytes(40), victim) {
 				victim.kill(t)
+				awaitEnd(t, dir, "a")
 				victim = start(t, program, stage...)
 			}
 			victim.succeed(t)
@@ -126,6 +127,25 @@ func TestStageKilledAtTheEnd(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// awaitEnd waits until a ring has ended, which must not be gone then.
+func awaitEnd(t *testing.T, dir, name string) {
+	t.Helper()
+	for end := time.Now().Add(deadline); ; time.Sleep(time.Millisecond) {
+		s, err := ipc.OpenSnapshot(dir, name)
+		if err != nil {
+			t.Fatalf("the ring is gone before its reader came back: %v", err)
+		}
+		ended := s.Segment.State().Ended
+		s.Close()
+		if ended {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("ring %s does not end", name)
+		}
 	}
 }
 
