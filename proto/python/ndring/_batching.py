@@ -6,6 +6,7 @@ import numpy as np
 
 from . import _layout as L
 from . import _order
+from ._form import Extended
 from ._reading import DELIVERED, Reading
 from .errors import ContractError, CorruptError
 from .frame import Batch, Frame, Run, desc_of
@@ -13,7 +14,6 @@ from .segment import add
 
 _M = (1 << 64) - 1
 _HALF = 1 << 63
-_EXTENDED = L.FLAG_EXTENDED << L.DESC_FLAG_SHIFT
 
 
 class Batching(Reading):
@@ -44,39 +44,43 @@ class Batching(Reading):
         left = (self._known - at) & _M
         if left == 0 or left >= _HALF:
             return at
-        i = s.commit_index(at)
-        if s.words[i] == at | L.KIND_DATA and s.words[i + 2] == self._like:
-            size = self._like_size
-            n = min(left // size, s.to_wrap(at) // size, max(1, s.capacity // 4 // size), most)
-            numbers = self._follow(at, size, n) if self._parks else self._alike(at, size, n)
-            if numbers:
-                batch.add(Run(batch, at, size, numbers, self._like), len(numbers))
-                return add(at, size * len(numbers))
-        return self._extend_one(batch, at, left)
+        frame = self._quick(at)
+        if frame is None:
+            return self._extend_one(batch, at, left)
+        if isinstance(frame, Extended):
+            batch.add(frame, 1)
+            return frame.end
+        desc, size = frame._desc, (frame.end - at) & _M
+        n = min(left // size, s.to_wrap(at) // size, max(1, s.capacity // 4 // size), most)
+        numbers = [frame.number]
+        if n > 1 and s.words[s.commit_index(at) + (size >> 3) + 2] == desc:
+            numbers = (self._follow if self._parks else self._alike)(at, size, n, desc)
+        if not numbers:
+            return at
+        batch.add(Run(batch, at, size, numbers, desc), len(numbers))
+        return add(at, size * len(numbers))
 
-    def _follow(self, at: int, size: int, n: int) -> List[int]:
+    def _follow(self, at: int, size: int, n: int, desc: int) -> List[int]:
         """Is _alike for park mode. Nobody announced these frames: each commit word is
         loaded after the one in front of it was found, as the order of commits demands."""
         s = self._segment
-        words, i, like, step = s.words, s.commit_index(at), self._like, size >> 3
+        words, i, step = s.words, s.commit_index(at), size >> 3
         numbers: List[int] = []
         while len(numbers) < n and words[i] == at | L.KIND_DATA:
             _order.load_fence()
-            if words[i + 2] != like:
+            if words[i + 2] != desc:
                 break
             numbers.append(words[i + 1])
             at = add(at, size)
             i += step
         return numbers
 
-    def _alike(self, at: int, size: int, n: int) -> List[int]:
+    def _alike(self, at: int, size: int, n: int, desc: int) -> List[int]:
         """Numbers of the frames from at on, at most n, that are described alike."""
         s = self._segment
-        if n < 1:
-            return []
         w = np.ndarray((n, 3), "<u8", s.buffer, s.data_off + (at & s.mask), (size, 8))
         words = w[:, 0] - np.arange(n, dtype=np.uint64) * np.uint64(size)
-        same = (words == np.uint64(at | L.KIND_DATA)) & (w[:, 2] == np.uint64(self._like))
+        same = (words == np.uint64(at | L.KIND_DATA)) & (w[:, 2] == np.uint64(desc))
         if not same.all():
             n = int(same.argmin())
         numbers: List[int] = w[:n, 1].tolist()
@@ -96,9 +100,11 @@ class Batching(Reading):
         if head.frame_bytes > left or kind not in DELIVERED and kind != L.KIND_PADDING and kind < L.KIND_SKIPPABLE:
             return at
         if kind in DELIVERED:
-            desc = desc_of(head)
-            plain = kind == L.KIND_DATA and not desc & _EXTENDED
-            batch.add(Frame(self, self._ticket, s, at, end, head.number, desc, None if plain else head), 1)
+            plain = kind == L.KIND_DATA and not head.extended
+            if kind == L.KIND_DATA:
+                self._forms.learn(s, at, head)
             if plain:
-                self._like, self._like_size = desc, head.frame_bytes
+                batch.add(Run(batch, at, head.frame_bytes, [head.number], desc_of(head)), 1)
+            else:
+                batch.add(Frame(self, self._ticket, s, at, end, head.number, desc_of(head), head), 1)
         return end

@@ -22,17 +22,19 @@ class Claim(Single):
     aborts on an exception. The array must not be written to after that.
     """
 
-    __slots__ = ("array", "number", "_producer", "_head", "_at", "_size", "_desc", "_open", "_done")
+    __slots__ = ("array", "number", "_producer", "_kind", "_lead", "_raw", "_at", "_size", "_desc", "_open", "_done")
 
     array: Array
     number: int
 
-    def __init__(self, producer: "Producer", at: int, size: int, desc: int, head: Optional[Header], array: Array) -> None:
+    def __init__(self, producer: "Producer", at: int, size: int, desc: int, kind: int, lead: int, raw: bytes, array: Array) -> None:
         self._producer = producer
         self._at = at
         self._size = size
         self._desc = desc
-        self._head = head  # of extended frames
+        self._kind = kind
+        self._lead = lead  # bytes before the payload
+        self._raw = raw  # what of them follows the number, in extended frames
         self._open, self._done = True, False
         self.array = array
         self.number = producer._writer.number
@@ -41,8 +43,7 @@ class Claim(Single):
     def payload(self) -> Array:
         """The claimed bytes as they lie in the ring, whatever the strides are."""
         s = self._producer._writer.segment
-        head = L.BASE_BYTES if self._head is None else self._head.head_bytes
-        return np.ndarray((self._desc & L.DESC_LEN_MASK,), "u1", s.buffer, s.data_off + (self._at & s.mask) + head)
+        return np.ndarray((self._desc & L.DESC_LEN_MASK,), "u1", s.buffer, s.data_off + (self._at & s.mask) + self._lead)
 
     def commit(self) -> None:
         """Makes the frame visible to readers, whole. Committing again does nothing.
@@ -51,7 +52,7 @@ class Claim(Single):
             self._done = True
             self.array.flags.writeable = self._open = False
             try:
-                self._producer._commit(self._at, self._size, self._desc, self._head)
+                self._producer._commit(self._at, self._size, self._desc, self._kind, self._raw)
             finally:
                 self._producer._part()
         elif not self._done:

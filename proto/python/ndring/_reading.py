@@ -5,6 +5,8 @@ writer again. Consumer adds the waits.
 from typing import Optional
 
 from . import _layout as L
+from . import _order
+from ._form import Extended, Forms
 from ._handshake import Finder
 from ._park import SAFETY_SECONDS, Parking
 from ._waiting import Waiting
@@ -18,7 +20,6 @@ from .session import Session
 _M = (1 << 64) - 1
 _HALF = 1 << 63
 _UNBOUNDED = 1 << 62  # park mode: nothing is announced
-_EXTENDED = L.FLAG_EXTENDED << L.DESC_FLAG_SHIFT  # clear in the description of an inline frame
 DELIVERED = (L.KIND_DATA, L.KIND_STREAM_END)
 _EVICTIONS = {
     L.CODE_TOO_SLOW: "held the full ring longer than agreed",
@@ -39,12 +40,12 @@ class Reading(Lease, Waiting[Frame]):
     _parks = False  # in park mode
     _parking: Optional[Parking] = None  # while there is a writer
     _rescues = 0
-    _like = 0  # description word of the last inline frame that passed every check
-    _like_size = 0
+    _forms: Forms  # of frames that passed every check
 
     def _begin(self, session: Session) -> None:
         """Starts where the first welcome says."""
         self._segment = session.segment
+        self._forms = Forms()
         self.welcome = session.welcome
         self._pos = self._next = self._told = self._known = session.welcome.start
         self._parks = session.parking is not None
@@ -64,23 +65,41 @@ class Reading(Lease, Waiting[Frame]):
         """The next frame if there is one. It never waits."""
         if self._held:
             self._release()
-        while self._ready():
+        s = self._segment
+        while True:
+            if self._parks or self._pos == self._known or self._error is not None or s.words[s.epoch_index] != self._epoch:
+                if not self._ready():
+                    return None
             pos = self._pos
-            s = self._segment
-            i = (s.data_off + (pos & s.mask)) >> 3
-            words = s.words
-            if words[i] == pos | L.KIND_DATA:
-                desc = words[i + 2]
-                if desc == self._like:  # checked before, but for the wrap
-                    end = (pos + self._like_size) & _M
-                    if self._like_size <= s.capacity - (pos & s.mask) and (self._known - end) & _M < _HALF:
-                        self._held, self._next = True, end
-                        return Frame(self, self._ticket, s, pos, end, words[i + 1], desc)
-            frame = self._look(pos)
+            frame = self._quick(pos) or self._look(pos)
             if frame is not None:
                 self._held, self._next = True, frame.end
                 return frame
-        return None
+
+    def _quick(self, pos: int) -> Optional[Frame]:
+        """The announced frame at pos if it is like one before: all that is left to check
+        is where it ends."""
+        s = self._segment
+        words, at = s.words, pos & s.mask
+        off = s.data_off + at
+        i = off >> 3
+        if words[i] != pos | L.KIND_DATA:
+            return None
+        if self._parks:
+            _order.load_fence()
+        desc = words[i + 2]
+        form = self._forms.get(desc)
+        if form is None:
+            return None
+        end = (pos + form.size) & _M
+        if form.size > s.capacity - at or (self._known - end) & _M >= _HALF:
+            return None
+        if form.fixed is None:
+            return Frame(self, self._ticket, s, pos, end, words[i + 1], desc)
+        if words[i + 3] & 0xffffffff != form.fixed or s.bytes[off + L.FR_SHAPE:off + form.tail_end] != form.tail:
+            return None
+        varying = bytes(s.bytes[off + L.BASE_BYTES:off + L.FR_SHAPE])
+        return Extended(self, self._ticket, s, pos, end, words[i + 1], desc, form, varying)
 
     def _look(self, pos: int) -> Optional[Frame]:
         """The announced frame at pos, or None if it was one to skip."""
@@ -104,11 +123,9 @@ class Reading(Lease, Waiting[Frame]):
             return None
         if kind not in DELIVERED:
             raise self._fail(KindError("frame at position %d is of kind %d" % (pos, kind)))
-        desc = desc_of(head)
-        if desc & _EXTENDED or kind != L.KIND_DATA:
-            return Frame(self, self._ticket, s, pos, end, head.number, desc, head)
-        self._like, self._like_size = desc, head.frame_bytes
-        return Frame(self, self._ticket, s, pos, end, head.number, desc)
+        if kind == L.KIND_DATA:
+            self._forms.learn(s, pos, head)
+        return Frame(self, self._ticket, s, pos, end, head.number, desc_of(head), head if head.extended or kind != L.KIND_DATA else None)
 
     def _fail(self, error: NdringError) -> BaseException:
         """Makes an error final. An evicted reader sees overwritten memory as corrupt,

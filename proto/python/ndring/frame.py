@@ -107,8 +107,12 @@ class Frame(Single):
         after the lease."""
         if not self.held:
             raise ReleasedError("frame %d was released; copy() what is needed longer" % self.number)
-        s, head = self._segment, L.BASE_BYTES if self._head is None else self._head.head_bytes
-        return np.ndarray((self.nbytes,), "u1", s.buffer, s.data_off + (self.position & s.mask) + head)
+        s = self._segment
+        return np.ndarray((self.nbytes,), "u1", s.buffer, s.data_off + (self.position & s.mask) + self._lead())
+
+    def _lead(self) -> int:
+        """Bytes of the frame before its payload."""
+        return L.BASE_BYTES if self._head is None else self._head.head_bytes
 
     def copy(self) -> Array:
         """A copy to keep, writable and in C order. Raises EvictedError if it may be
@@ -249,6 +253,9 @@ class Run(Single):
         """The frames one by one."""
         b, at, size, desc = self._batch, self.position, self.size, self.desc
         source, ticket, segment = b._source, b._ticket, b._segment
+        if self.count == 1:
+            yield Frame(source, ticket, segment, at, at + size, self.numbers[0], desc)
+            return
         for number, array in zip(self.numbers, self.array):
             end = at + size
             yield Frame(source, ticket, segment, at, end, number, desc, None, array)

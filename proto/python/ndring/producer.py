@@ -27,7 +27,7 @@ from ._server import Server
 from ._store import Lock, Store
 from ._writer import Writer
 from .directory import Directory, Path
-from .dtype import NUMPY, Array, DTypeLike, code_of
+from .dtype import NUMPY, Array, DType, DTypeLike, code_of
 from .errors import ClaimOpenError, ClosedError, DTypeError, FrameTooLargeError, PlatformError, ShapeError
 from .frame import Single, view
 from .header import Header, describe
@@ -35,6 +35,9 @@ from .identity import Identity, check_name
 from .segment import add, ahead
 
 DEFAULT_CAPACITY = 64 << 20
+#: A checked header: dtype, shape, strides, frame bytes, description, kind, bytes before the
+#: payload, and those of them behind the number.
+_Like = Tuple[DType, Tuple[int, ...], Tuple[int, ...], int, int, int, int, bytes]
 _PLAIN = (int, tuple)  # sorts of shape that nobody changes
 _LARGE = 1 << 16  # bytes from which a copy may use stores that need a fence
 
@@ -120,7 +123,7 @@ class Producer(Single):
         self._enter()
         try:
             if strides is None and not extra and dtype is self._like_dtype and type(shape) in _PLAIN and shape == self._like_shape:
-                claim = self._claim_inline(timeout)
+                claim = self._claim_like(self._like, timeout)
             else:
                 claim = self._claim_checked(shape, dtype, strides, extra, timeout)
             self._claim = claim
@@ -149,39 +152,37 @@ class Producer(Single):
 
     def _claim_checked(self, shape: Shape, dtype: DTypeLike, strides: Optional[Sequence[int]], extra: Dict[str, Any],
                        timeout: Optional[float]) -> Claim:
-        head = head_of(self._writer.segment.identity, shape, dtype, strides, extra)
-        desc = describe(head.payload_len, head.dtype, head.ndim, head.flags | (L.FLAG_EXTENDED if head.extended else 0))
-        if not head.extended and head.kind == L.KIND_DATA:
-            self._like_dtype, self._like_shape = dtype, shape if type(shape) in _PLAIN else None
-            self._like = NUMPY[head.dtype], head.shape, head.frame_bytes, desc
-            return self._claim_inline(timeout)
-        w = self._writer
-        s = w.segment
+        s = self._writer.segment
+        plain = strides is None and not extra
+        head = head_of(s.identity, shape, dtype, strides, extra)
         view(head.shape, NUMPY[head.dtype], s.buffer, s.data_off, head.strides)  # as far as NumPy can show it
-        at = w.reserve(head.frame_bytes, 1, timeout)
-        return Claim(self, at, head.frame_bytes, desc, head, s.array(at, head))
+        raw = head.encode()[L.FR_DESCRIBE:] if head.extended else b""
+        desc = describe(head.payload_len, head.dtype, head.ndim, head.flags | (L.FLAG_EXTENDED if raw else 0))
+        like = NUMPY[head.dtype], head.shape, head.strides, head.frame_bytes, desc, head.kind, head.head_bytes, raw
+        if plain:
+            self._like_dtype, self._like_shape, self._like = dtype, shape if type(shape) in _PLAIN else None, like
+        return self._claim_like(like, timeout)
 
-    def _claim_inline(self, timeout: Optional[float]) -> Claim:
-        """Claims a frame like the one before it, whose header was checked."""
+    def _claim_like(self, like: _Like, timeout: Optional[float]) -> Claim:
+        """Claims a frame whose header was checked, perhaps for one before it."""
         w = self._writer
-        dtype, shape, size, desc = self._like
+        dtype, shape, strides, size, desc, kind, lead, raw = like
         at = w.reserve(size, 1, timeout)
         s = w.segment
-        return Claim(self, at, size, desc, None, np.ndarray(shape, dtype, s.buffer, s.data_off + (at & s.mask) + L.BASE_BYTES))
+        return Claim(self, at, size, desc, kind, lead, raw,
+                     np.ndarray(shape, dtype, s.buffer, s.data_off + (at & s.mask) + lead, strides))
 
-    def _commit(self, at: int, size: int, desc: int, head: Optional[Header]) -> None:
+    def _commit(self, at: int, size: int, desc: int, kind: int, raw: bytes) -> None:
         self._check_open()
         w = self._writer
         s = w.segment
         off = s.data_off + (at & s.mask)
-        kind = L.KIND_DATA
-        if head is None:
-            i = off >> 3
-            s.words[i + 1] = w.number
-            s.words[i + 2] = desc
+        i = off >> 3
+        s.words[i + 1] = w.number
+        if raw:
+            s.bytes[off + L.FR_DESCRIBE:off + L.FR_DESCRIBE + len(raw)] = raw
         else:
-            self._encode(head, w.number, off)
-            kind = head.kind
+            s.words[i + 2] = desc
         w.publish(at, kind, add(at, size), 1, size >= _LARGE)
         server = self._server
         if server is not None and server.asleep:

@@ -23,6 +23,7 @@ from .identity import Identity, decode_identity
 
 _WORD = 1 << 64
 _SIGN = 1 << 63
+_ORDERED = _order.ORDERED
 _MADV_DONTDUMP, _MADV_POPULATE_READ, _MADV_POPULATE_WRITE = 16, 22, 23
 
 
@@ -105,8 +106,10 @@ class Segment:
 
     def intact(self, position: int) -> bool:
         """Whether what was read at position so far was whole."""
-        _order.load_fence()
-        return ahead(self.words[self.limit_index], position) <= self.capacity
+        if not _ORDERED:
+            _order.fence()
+        d = self.words[self.limit_index] - position & _WORD - 1
+        return d <= self.capacity or d >= _SIGN
 
     def ended(self, position: int) -> bool:
         """Whether the ring ended at position."""
