@@ -75,7 +75,7 @@ def consume(o: argparse.Namespace, tally: Tally) -> None:
 
 
 async def consume_async(ring: str, settings: dict, tally: Tally) -> None:
-    async with await ndring.Consumer.open(ring, **settings) as frames:
+    async with ndring.Consumer.open(ring, **settings) as frames:
         async for frame in frames:
             tally.count(frame)
         tally.rescues = frames.rescues

@@ -9,7 +9,7 @@ from typing import Dict, Optional, Type, Union
 from .errors import DirError, FileError, NdringError, NoSpaceError
 
 #: A ring directory; None is default_dir().
-Path = Union[str, "os.PathLike[str]", None]
+Path = Union[str, os.PathLike[str], None]
 
 _REFUSALS: Dict[int, Type[NdringError]] = {
     **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR), DirError),
