@@ -278,6 +278,8 @@ func (w *Writer) startBlocked(wanted uint64) {
 	w.storeTail()
 	w.stalled, w.wanted = w.cfg.Now(), wanted
 	atomic.AddUint64(w.seg.words.word(proto.WrBlocks), 1)
+	_, slowest := w.gate()
+	w.blockedBy(slowest) // who sees that the writer waits also sees for whom
 	storeRelease(w.seg.words.word(proto.WrBlockedSince), uint64(w.stalled.UnixNano()))
 }
 

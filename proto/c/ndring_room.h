@@ -169,6 +169,7 @@ static inline int ndr_writer_await(ndring_writer *w, uint64_t wanted, uint64_t *
     began = ndr_unix_ns();
     since = ndr_now_ms();
     ndr_store(&words->blocks, ndr_load(&words->blocks) + 1);
+    ndr_store(&words->blocked_by, (uint64_t)(slowest + 1)); /* who sees that the writer waits also sees for whom */
     ndr_store(&words->blocked_since, began);
     ndr_server_turn(&w->server, 0);
     while (status == NDRING_OK && (status = ndr_writer_park(w, wanted, gate, deadline)) == NDRING_OK &&

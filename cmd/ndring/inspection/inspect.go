@@ -49,6 +49,7 @@ func inspect(ctx context.Context, name string, s *ipc.Snapshot, o Options) (*Rep
 	if s.TableErr != nil {
 		r.TableErr = s.TableErr.Error()
 	}
+	waiting, blocked := s.Blocked() // before the walk, which then reaches to where the writer waits
 	state := s.Segment.State()
 	r.Writer = describeWriter(s, &state)
 	readers := s.Readers()
@@ -64,7 +65,10 @@ func inspect(ctx context.Context, name string, s *ipc.Snapshot, o Options) (*Rep
 	for _, info := range readers {
 		r.Readers = append(r.Readers, describeReader(info, w))
 	}
-	r.Blocked = describeBlocked(s, &state, w)
+	r.Blocked = Blocked{Times: state.Blocks, TotalSeconds: float64(state.BlockedNs) / 1e9}
+	if blocked {
+		r.Blocked.by(waiting, w)
+	}
 	if err := r.rate(ctx, s, w, o.Interval); err != nil {
 		return nil, err
 	}
@@ -168,18 +172,13 @@ func describeReader(info ipc.ReaderInfo, w *walked) Reader {
 	return r
 }
 
-func describeBlocked(s *ipc.Snapshot, state *ring.State, w *walked) Blocked {
-	b := Blocked{Times: state.Blocks, TotalSeconds: float64(state.BlockedNs) / 1e9}
-	now, ok := s.Blocked()
-	if !ok {
-		return b
-	}
+// by says for whom the writer waits.
+func (b *Blocked) by(now ipc.Blocked, w *walked) {
 	b.Now, b.Since, b.FirstReader = true, &now.Since, now.FirstReader
 	if !b.FirstReader {
 		b.ByName, b.ByPID = now.Reader.Name, now.Reader.PID
 		b.HoldsBytes, b.HoldsFrames = now.Reader.LagBytes, w.lag(now.Reader.Cursor)
 	}
-	return b
 }
 
 // rate measures frames a second: by a second look at a living ring, else from the

@@ -235,9 +235,11 @@ class Writer(Slots):
         began = time.monotonic()
         with self.lock:
             self.store_tail()
-            if ahead(self.gate()[0], wanted) >= 0:
+            gate, slowest = self.gate()
+            if ahead(gate, wanted) >= 0:
                 return
             s.set_word(L.WR_BLOCKS, s.word(L.WR_BLOCKS) + 1)
+            s.set_word(L.WR_BLOCKED_BY, slowest + 1)  # who sees that the writer waits also sees for whom
             s.set_word(L.WR_BLOCKED_SINCE, now_ns())
         poll = select.poll()
         poll.register(self.bell, select.POLLIN)
