@@ -324,8 +324,8 @@ class Producer(Single):
         w = self._writer
         w.finish()
         assert self._server is not None and self._store is not None
-        self._server.finish(w.pos)
         try:
+            self._server.finish(w.pos)
             w.await_gate(w.pos, timeout)
             farewell(self._server, until)
         finally:
