@@ -95,7 +95,7 @@ static inline void ndr_reader_lost(ndring_reader *r) {
 static inline int ndr_reader_reconnect(ndring_reader *r, int64_t deadline) {
     ndr_session next;
     ndr_hello h = r->hello;
-    int64_t until = r->lost_at + r->restart_wait_ms;
+    int64_t until = ndr_session_until(r->lost_at, r->restart_wait_ms);
     int status;
 
     h.flags |= NDRING_HELLO_RECONNECT;

@@ -45,7 +45,7 @@ static inline void ndr_spinner_set(ndr_spinner *s, int64_t total_ns) {
     memset(s, 0, sizeof *s);
     CPU_ZERO(&mine);
     if (total_ns > 0 && sched_getaffinity(0, sizeof mine, &mine) == 0 && CPU_COUNT(&mine) > 1) {
-        s->most = s->now = 1 + (int)(total_ns / NDR_SPIN_STEP_NS);
+        s->most = s->now = 1 + (int)(total_ns / NDR_SPIN_STEP_NS < INT_MAX ? total_ns / NDR_SPIN_STEP_NS : INT_MAX - 1);
     }
 }
 
@@ -89,12 +89,22 @@ static inline void ndr_take(int bell) {
     } while (n < 0 && errno == EINTR);
 }
 
-/* ndr_poll waits until a descriptor is readable or the time has passed. A signal ends
- * it early; callers look again. */
-static inline int ndr_poll(struct pollfd *fds, nfds_t n, int timeout_ms) {
-    int got = poll(fds, n, timeout_ms);
+/* ndr_poll waits until a descriptor is readable, or returns 0 when the time has passed. A
+ * signal ends it early with -1; callers look again. */
+static inline int ndr_poll(struct pollfd *fds, nfds_t n, int timeout_ms) { return poll(fds, n, timeout_ms); }
 
-    return got < 0 ? 0 : got;
+/* ndr_readable reports whether a descriptor is readable, at the latest after timeout_ms. */
+static inline int ndr_readable(int fd, int timeout_ms) {
+    int64_t deadline = ndr_deadline(timeout_ms);
+    struct pollfd fds;
+    int got;
+
+    fds.fd = fd;
+    fds.events = POLLIN;
+    do {
+        got = ndr_poll(&fds, 1, ndr_remaining_ms(deadline, timeout_ms));
+    } while (got < 0 && errno == EINTR);
+    return got > 0;
 }
 
 #endif

@@ -177,14 +177,6 @@ static inline void ndr_connection_part(ndr_server *s, ndr_connection *c, int ali
     ndr_free_slot(&s->core, slot);
 }
 
-static inline int ndr_readable(int fd, int timeout_ms) {
-    struct pollfd fds;
-
-    fds.fd = fd;
-    fds.events = POLLIN;
-    return ndr_poll(&fds, 1, timeout_ms) > 0;
-}
-
 /* ndr_connection_hang_up ends a connection and decides what becomes of its reader's slot.
  * docs/protocol.md, "Readers that die". */
 static inline void ndr_connection_hang_up(ndr_server *s, ndr_connection *c) {

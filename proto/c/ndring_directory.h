@@ -22,6 +22,8 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
+#define NDR_RESERVE_BYTES ((uint64_t)64 << 20) /* set aside by one call */
+
 /* An open and checked ring directory. Files are reached through its descriptor, so
  * that nobody can swap the directory under its path. */
 typedef struct ndr_directory {
@@ -76,7 +78,9 @@ static inline int ndr_directory_open(ndr_directory *d, const char *path, int cre
     if (create && mkdir(d->path, 0700) != 0 && errno != EEXIST) {
         return ndr_fail_errno(err, NDRING_ERR_DIR, "create ring directory", d->path);
     }
-    d->fd = open(d->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    do {
+        d->fd = open(d->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    } while (d->fd < 0 && errno == EINTR);
     if (d->fd < 0) {
         return ndr_fail_errno(err, errno == ENOENT ? NDRING_ERR_NO_RING : NDRING_ERR_DIR, "open ring directory", d->path);
     }
@@ -122,6 +126,27 @@ static inline int ndr_file_check(int fd, const char *name, uint64_t *bytes, ndri
     return NDRING_OK;
 }
 
+/* ndr_reserve has the file system set bytes of a file aside; it returns 0 or an error
+ * number. A kernel that meets a signal in between gives back all that the call had set
+ * aside, so a step that is interrupted is made smaller: signals that come without a rest
+ * do not hold it up for ever. */
+static inline int ndr_reserve(int fd, uint64_t bytes) {
+    uint64_t at = 0, step = NDR_RESERVE_BYTES;
+
+    while (at < bytes) {
+        uint64_t now = bytes - at < step ? bytes - at : step;
+        int failure = posix_fallocate(fd, (off_t)at, (off_t)now);
+        if (failure == 0) {
+            at += now;
+        } else if (failure != EINTR) {
+            return failure;
+        } else if (step > NDRING_PAGE_BYTES) {
+            step /= 2;
+        }
+    }
+    return 0;
+}
+
 /* ndr_file_new makes an unnamed file of zeroed bytes, all of them reserved. */
 static inline int ndr_file_new(const ndr_directory *d, uint64_t bytes, int *out, ndring_error *err) {
     struct statvfs space;
@@ -135,9 +160,7 @@ static inline int ndr_file_new(const ndr_directory *d, uint64_t bytes, int *out,
         return ndr_fail(err, NDRING_ERR_NO_SPACE, "reserve %llu bytes in %.200s, %llu are available; choose a smaller capacity",
                         (unsigned long long)bytes, d->path, (unsigned long long)space.f_bavail * space.f_frsize);
     }
-    do {
-        failure = fchmod(fd, 0600) != 0 ? errno : posix_fallocate(fd, 0, (off_t)bytes);
-    } while (failure == EINTR);
+    failure = fchmod(fd, 0600) != 0 ? errno : ndr_reserve(fd, bytes);
     if (failure != 0) {
         errno = failure;
         close(fd);
@@ -174,7 +197,10 @@ static inline int ndr_file_reopen(int fd, int flags) {
     char path[32];
 
     ndr_descriptor_path(path, sizeof path, fd);
-    return open(path, flags | O_CLOEXEC);
+    do {
+        fd = open(path, flags | O_CLOEXEC);
+    } while (fd < 0 && errno == EINTR);
+    return fd;
 }
 
 /* ndr_map maps bytes of a file and has the kernel touch every page, where a lack of

@@ -47,6 +47,7 @@ typedef struct ndr_store {
 static inline int ndr_identity_fill(ndr_identity *id, const char *ring, const ndring_writer_config *c, ndring_error *err) {
     const char *exe = program_invocation_short_name;
     size_t n = strlen(exe);
+    ssize_t drawn;
     uint32_t i;
     int status = ndr_name_check(ring, err);
 
@@ -88,7 +89,10 @@ static inline int ndr_identity_fill(ndr_identity *id, const char *ring, const nd
     if (c->meta_bytes > 0) {
         memcpy(id->meta, c->meta, c->meta_bytes);
     }
-    if (getrandom(id->ring_id, sizeof id->ring_id, 0) != (ssize_t)sizeof id->ring_id) {
+    do {
+        drawn = getrandom(id->ring_id, sizeof id->ring_id, 0);
+    } while (drawn < 0 && errno == EINTR);
+    if (drawn != (ssize_t)sizeof id->ring_id) {
         return ndr_fail_errno(err, NDRING_ERR_SYSTEM, "draw", "a ring id");
     }
     id->crc = ndr_crc32((const uint8_t *)id, NDRING_ID_CRC);

@@ -10,7 +10,7 @@ typedef struct ndring_observer_config {
     const char *dir;     /* NULL = the default */
     uint32_t start;      /* NDRING_START_OLDEST or NDRING_START_LATEST */
     int wait_ms;         /* how long to wait for a writer */
-    int restart_wait_ms; /* for a writer that died */
+    int restart_wait_ms; /* for a writer that died; NDRING_FOREVER */
 } ndring_observer_config;
 
 static inline void ndring_observer_defaults(ndring_observer_config *c) {
@@ -160,7 +160,7 @@ static inline int ndr_observer_look(ndring_observer *o, int *deliver) {
 
 /* ndr_observer_reconnect looks for the writer that took the ring up. */
 static inline int ndr_observer_reconnect(ndring_observer *o, int64_t deadline) {
-    int64_t until = o->lost_at + o->restart_wait_ms;
+    int64_t until = ndr_session_until(o->lost_at, o->restart_wait_ms);
     ndr_hello h = o->hello;
     ndr_session next;
     int status;

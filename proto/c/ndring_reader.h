@@ -15,7 +15,7 @@ typedef struct ndring_reader_config {
     int wait_ms;         /* how long to wait for a writer; NDRING_FOREVER */
     uint32_t keep_ms;    /* how long the writer keeps a named reader's slot after its death */
     uint32_t evict_ms;   /* how long it may hold up a full ring; 0 = for ever */
-    int restart_wait_ms; /* how long to wait for a writer that died to be taken up */
+    int restart_wait_ms; /* how long to wait for a writer that died to be taken up; NDRING_FOREVER */
     int64_t spin_ns;     /* spinning before parking */
 } ndring_reader_config;
 

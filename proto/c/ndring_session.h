@@ -264,6 +264,11 @@ static inline int ndr_session_connect(ndr_session *s, const char *dir, const cha
     }
 }
 
+/* ndr_session_until is when a reader whose writer died at lost_at gives up. */
+static inline int64_t ndr_session_until(int64_t lost_at, int patience_ms) {
+    return patience_ms < 0 ? INT64_MAX : lost_at + patience_ms;
+}
+
 static inline void ndr_session_goodbye(ndr_session *s, uint64_t position) {
     ndr_note note;
 

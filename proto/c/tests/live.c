@@ -1,98 +1,11 @@
 /* live DIR: what the matrix of producers and consumers does not show: groups, batches,
  * eviction, observers that are overtaken, a writer that is lost, and what callers do wrong.
  * Readers are processes of their own; the writer is this one. */
-#include "../ndring.h"
+#include "processes.h"
 
 #include <sched.h>
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/time.h>
-#include <sys/wait.h>
-
-#define CHECK(what)                                                              \
-    do {                                                                         \
-        if (!(what)) {                                                           \
-            fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #what); \
-            exit(1);                                                             \
-        }                                                                        \
-    } while (0)
-
-enum { RING_BYTES = 65536, PATIENCE_MS = 20000 };
-
-static const char *folder;
-
-static ndring_writer *writer_with(const ndring_writer_config *config) {
-    ndring_writer *w = NULL;
-    ndring_error err;
-
-    if (ndring_writer_open(&w, "live", config, &err) != NDRING_OK) {
-        fprintf(stderr, "writer: %s\n", err.text);
-        exit(1);
-    }
-    return w;
-}
-
-static void writer_config(ndring_writer_config *c) {
-    ndring_writer_defaults(c);
-    c->dir = folder;
-    c->capacity = RING_BYTES;
-}
-
-static ndring_writer *writer(void) {
-    ndring_writer_config c;
-
-    writer_config(&c);
-    return writer_with(&c);
-}
-
-static void reader_config(ndring_reader_config *c) {
-    ndring_reader_defaults(c);
-    c->dir = folder;
-    c->wait_ms = PATIENCE_MS;
-}
-
-static ndring_reader *reader_with(const ndring_reader_config *c) {
-    ndring_reader *r = NULL;
-    ndring_error err;
-
-    if (ndring_reader_open(&r, "live", c, &err) != NDRING_OK) {
-        fprintf(stderr, "reader: %s\n", err.text);
-        exit(1);
-    }
-    return r;
-}
-
-/* apart runs f in a process of its own. */
-static pid_t apart(void (*f)(int), int argument) {
-    pid_t pid = fork();
-
-    CHECK(pid >= 0);
-    if (pid == 0) {
-        f(argument);
-        exit(0);
-    }
-    return pid;
-}
-
-/* joined serves the ring until the process has ended, which must have found all well. */
-static void joined(ndring_writer *w, pid_t pid) {
-    int status = 0;
-
-    while (waitpid(pid, &status, w == NULL ? 0 : WNOHANG) == 0) {
-        ndr_server_turn(&w->server, 1);
-    }
-    CHECK(status == 0);
-}
-
-static void publish(ndring_writer *w, double value, uint64_t items) {
-    double values[1024];
-    uint64_t i;
-
-    for (i = 0; i < items; i++) {
-        values[i] = value;
-    }
-    CHECK(ndring_writer_publish(w, NDRING_F64, 1, &items, values, PATIENCE_MS) == NDRING_OK);
-}
 
 /* A group comes whole, with flags and roles; what an aborted one held is never seen. */
 static void read_group(int wake) {
@@ -122,7 +35,7 @@ static void group_heads(ndring_header *heads, uint32_t sequence) {
         heads[i].dtype = NDRING_F64;
         heads[i].ndim = 1;
         heads[i].shape[0] = 5;
-        heads[i].role = i == 0 ? NDRING_ROLE_PRIMARY : NDRING_ROLE_DELTA;
+        heads[i].role = (uint8_t)(i == 0 ? NDRING_ROLE_PRIMARY : NDRING_ROLE_DELTA);
         heads[i].ext_flags = NDRING_EXT_STREAM;
         heads[i].sequence = sequence;
     }
@@ -863,11 +776,7 @@ static void early_goodbye(int wake) {
 }
 
 int main(int argc, char **argv) {
-    static const struct {
-        const char *name;
-        void (*run)(int);
-        int argument;
-    } cases[] = {
+    static const live_case cases[] = {
         {"groups, park", groups, NDRING_WAKE_PARK},       {"groups, stream", groups, NDRING_WAKE_STREAM},
         {"batches, park", batches, NDRING_WAKE_PARK},     {"batches, stream", batches, NDRING_WAKE_STREAM},
         {"wraps", wraps, 0},                              {"marks, one by one", marks, 1},
@@ -886,16 +795,6 @@ int main(int argc, char **argv) {
         {"silent, evicted", silent_readers, EVICTED},     {"dead, kept for a moment", silent_readers, DEAD_AND_KEPT_FOR_A_MOMENT},
         {"close at once", close_at_once, 0},              {"close at once on a reader", close_at_once, 1},
     };
-    size_t i;
 
-    if (argc != 2) {
-        fprintf(stderr, "usage: live DIR\n");
-        return 2;
-    }
-    folder = argv[1];
-    for (i = 0; i < sizeof cases / sizeof *cases; i++) {
-        fprintf(stderr, "%s\n", cases[i].name);
-        cases[i].run(cases[i].argument);
-    }
-    return 0;
+    return run_cases(argc, argv, cases, sizeof cases / sizeof *cases);
 }
