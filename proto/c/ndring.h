@@ -20,6 +20,7 @@
  *   ndring_header.h    frame headers        ndring_identity.h  identity, reader table
  *   ndring_message.h   socket messages      ndring_segment.h   walks, the intact check
  *   ndring_session.h   a client's connection
+ *   ndring_owner.h     whose a reader or writer is, after a fork
  *   ndring_lease.h     a reader's frame     ndring_await.h     its waits
  *   ndring_reader.h    lossless readers     ndring_observer.h  lossy ones
  *   ndring_gate.h      the writer's memory  ndring_connection.h, ndring_attach.h,
@@ -28,7 +29,9 @@
  *   ndring_farewell.h  its last wait        ndring_writer.h    the writer
  *
  * What begins with ndring_ is for callers; what begins with ndr_ is the inside. Readers,
- * observers and writers are each for one thread at a time, and none starts a thread.
+ * observers and writers are each for one thread at a time, and none starts a thread. A
+ * forked process has no part in those of its parent: there calls fail with
+ * NDRING_ERR_CLOSED, and closing frees its share alone.
  *
  * Limits: frames of a ring are shared memory of processes that trust each other not to
  * truncate its files. A payload must not be used after it was released, nor after its
@@ -41,8 +44,21 @@
 #define _GNU_SOURCE 1
 #endif
 
+#if defined(__cplusplus) /* what C cannot say otherwise is no fault of who includes it */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wold-style-cast"
+#pragma GCC diagnostic ignored "-Wzero-as-null-pointer-constant"
+#if !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wuseless-cast"
+#endif
+#endif
+
 #include "ndring_observer.h"
 #include "ndring_reader.h"
 #include "ndring_writer.h"
+
+#if defined(__cplusplus)
+#pragma GCC diagnostic pop
+#endif
 
 #endif

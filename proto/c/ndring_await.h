@@ -33,6 +33,7 @@ static inline void ndr_reader_bind(ndring_reader *r) {
     r->capacity = r->session.segment.capacity;
     r->epoch = w->epoch;
     r->pos = r->known = r->sent = w->start;
+    r->lap = (uintptr_t)r->session.segment.data - (uintptr_t)(w->start & ~r->session.segment.mask);
     r->held = r->armed = 0;
     ndr_reader_unlike(r);
     r->fenced = !(asymmetric && (r->hello.flags & NDRING_HELLO_ASYMMETRIC));

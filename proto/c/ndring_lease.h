@@ -4,25 +4,28 @@
 #define NDRING_LEASE_H
 
 #include "ndring_frame.h"
+#include "ndring_owner.h"
 #include "ndring_session.h"
 
 #define NDR_RELEASE_DIVISOR 16 /* stream mode: capacity/16 is held back before it is said */
 
 typedef struct ndring_reader {
-    uint64_t pos;    /* cursor: all before it is released */
+    /* Zero in a forked process, see ndring_owner.h: */
     uint64_t like;   /* description of the inline frame in frame.header, or NDR_NOT_ALIKE */
     uint64_t size;   /* and its size */
     uint64_t plain;  /* a frame like it that starts here or before needs no look at wrap, mode or arming */
-    uintptr_t lap;   /* a position in front of the wrap is at lap + position */
-    uint64_t epoch;  /* of the writer that let this reader in */
-    uint64_t capacity;
-    const ndr_writer_words *words;
     ndr_slot *slot;
     ndr_table_head *table;
     int held;        /* a frame is leased */
     int stream;      /* stream mode */
     int fenced;      /* fence after each release */
     int armed;       /* the parked words are stored and not looked at since */
+    /* From here on it is not. */
+    uint64_t pos;    /* cursor: all before it is released */
+    uintptr_t lap;   /* a position in front of the wrap is at lap + position */
+    uint64_t epoch;  /* of the writer that let this reader in */
+    uint64_t capacity;
+    const ndr_writer_words *words;
     ndring_frame frame;
     ndr_session session;
     ndr_hello hello;
@@ -38,9 +41,29 @@ typedef struct ndring_reader {
     int64_t lost_at; /* when the writer hung up, 0 = it did not */
     int poll;        /* epoll descriptor for the caller, -1 until asked for */
     int timer;       /* ticks while a writer is looked for */
+    pid_t owner;     /* process that opened it */
     ndr_spinner spin;
     ndring_error error;
 } ndring_reader;
+
+/* ndr_reader_new makes a reader of this process, NULL when there is no memory. */
+static inline ndring_reader *ndr_reader_new(void) {
+    ndring_reader *r = (ndring_reader *)ndr_owned_new(offsetof(ndring_reader, pos), sizeof(ndring_reader));
+
+    if (r != NULL) {
+        r->poll = r->timer = -1;
+        r->owner = getpid();
+    }
+    return r;
+}
+
+static inline void ndr_reader_free(ndring_reader *r) {
+    free(r->dir);
+    ndr_owned_free(r, offsetof(ndring_reader, pos));
+}
+
+/* ndr_reader_ours reports whether this process opened the reader. */
+static inline int ndr_reader_ours(const ndring_reader *r) { return r->slot != NULL && r->owner == getpid(); }
 
 #define NDR_NOT_ALIKE (~(uint64_t)0)
 

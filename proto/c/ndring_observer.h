@@ -21,6 +21,8 @@ static inline void ndring_observer_defaults(ndring_observer_config *c) {
 }
 
 typedef struct ndring_observer {
+    uint64_t ours; /* 1; 0 in a forked process, see ndring_owner.h */
+    pid_t owner;   /* process that opened it */
     ndr_session session;
     ndr_hello hello;
     char ring[NDRING_MAX_NAME_BYTES + 1];
@@ -39,13 +41,17 @@ typedef struct ndring_observer {
     ndring_error error;
 } ndring_observer;
 
+/* ndring_observer_close frees the observer and what it holds, in a forked process only what
+ * that one has of it. */
 static inline void ndring_observer_close(ndring_observer *o) {
     if (o != NULL) {
-        ndr_session_goodbye(&o->session, o->pos);
+        if (o->ours && o->owner == getpid()) {
+            ndr_session_goodbye(&o->session, o->pos);
+        }
         ndr_session_close(&o->session);
         free(o->copy);
         free(o->dir);
-        free(o);
+        ndr_owned_free(o, offsetof(ndring_observer, owner));
     }
 }
 
@@ -59,10 +65,12 @@ static inline int ndring_observer_open(ndring_observer **out, const char *ring, 
     if (status != NDRING_OK) {
         return status;
     }
-    o = (ndring_observer *)calloc(1, sizeof *o);
+    o = (ndring_observer *)ndr_owned_new(offsetof(ndring_observer, owner), sizeof *o);
     if (o == NULL) {
         return ndr_fail_errno(err, NDRING_ERR_SYSTEM, "allocate", "an observer");
     }
+    o->ours = 1;
+    o->owner = getpid();
     ndr_session_clear(&o->session);
     o->restart_wait_ms = config->restart_wait_ms;
     snprintf(o->ring, sizeof o->ring, "%s", ring);
@@ -216,6 +224,9 @@ static inline int ndring_observer_next(ndring_observer *o, const ndring_frame **
     int64_t deadline = ndr_deadline(timeout_ms);
     int status, deliver = 0;
 
+    if (!o->ours) {
+        o->fatal = ndr_forked(&o->error, o->ring);
+    }
     for (;;) {
         if (o->fatal) {
             return o->fatal;

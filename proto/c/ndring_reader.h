@@ -43,17 +43,16 @@ static inline int ndring_reader_open(ndring_reader **out, const char *ring, cons
     if (status != NDRING_OK) {
         return status;
     }
-    r = (ndring_reader *)calloc(1, sizeof *r);
+    r = ndr_reader_new();
     if (r == NULL) {
         return ndr_fail_errno(err, NDRING_ERR_SYSTEM, "allocate", "a reader");
     }
-    r->poll = r->timer = -1;
     r->restart_wait_ms = config->restart_wait_ms;
     r->stream = config->wake == NDRING_WAKE_STREAM;
     snprintf(r->ring, sizeof r->ring, "%s", ring);
     r->dir = config->dir == NULL ? NULL : strdup(config->dir);
     if (config->dir != NULL && r->dir == NULL) {
-        free(r);
+        ndr_reader_free(r);
         errno = ENOMEM;
         return ndr_fail_errno(err, NDRING_ERR_SYSTEM, "allocate", "a reader");
     }
@@ -70,8 +69,7 @@ static inline int ndring_reader_open(ndring_reader **out, const char *ring, cons
     status = ndr_session_connect(&r->session, r->dir, ring, &r->hello, ndr_deadline(config->wait_ms),
                                  NDR_ANSWER_MS, err);
     if (status != NDRING_OK) {
-        free(r->dir);
-        free(r);
+        ndr_reader_free(r);
         return status;
     }
     ndr_reader_bind(r);
@@ -86,6 +84,9 @@ static inline int ndr_reader_next_slow(ndring_reader *r, const ndring_frame **ou
     uint64_t word = 0;
     int status, deliver = 0;
 
+    if (r->slot == NULL) {
+        r->fatal = ndr_forked(&r->error, r->ring);
+    }
     if (r->fatal) {
         return r->fatal;
     }
@@ -135,7 +136,7 @@ NDR_HOT int ndr_reader_plain(const uint64_t *word, uint64_t position, uint64_t l
  * meaning for ever. What is still held is released first. NDRING_END is the end of the
  * ring. After NDRING_ERR_TIMEOUT, with a timeout of 0 too, the reader is armed: poll
  * ndring_reader_fd and call again. Final: NDRING_ERR_WRITER_LOST once everything that
- * was committed was returned, _EVICTED, _CORRUPT, _KIND. */
+ * was committed was returned, _EVICTED, _CORRUPT, _KIND; and NDRING_ERR_CLOSED in a forked process. */
 NDR_HOT int ndring_reader_next(ndring_reader *r, const ndring_frame **out, int timeout_ms) {
     uint64_t at = r->held ? r->frame.end : r->pos; /* kept in a register: the next frame waits for it */
     const uint64_t *word = (const uint64_t *)(r->lap + (uintptr_t)at);
@@ -235,21 +236,23 @@ static inline uint64_t ndring_reader_position(const ndring_reader *r) { return r
 static inline uint64_t ndring_reader_rescues(const ndring_reader *r) { return r->rescues; }
 
 /* ndring_reader_close releases the frame held, gives the slot up and unmaps the ring:
- * payloads of its frames must not be used any more. */
+ * payloads of its frames must not be used any more. In a process that was forked off it
+ * frees what that one has of the reader, and nobody else notices. */
 static inline void ndring_reader_close(ndring_reader *r) {
     if (r == NULL) {
         return;
     }
-    (void)ndring_reader_release(r);
-    if (r->stream && r->lost_at == 0) {
-        ndr_reader_say_released(r);
+    if (ndr_reader_ours(r)) {
+        (void)ndring_reader_release(r);
+        if (r->stream && r->lost_at == 0) {
+            ndr_reader_say_released(r);
+        }
+        ndr_session_goodbye(&r->session, r->pos);
     }
-    ndr_session_goodbye(&r->session, r->pos);
     ndr_session_close(&r->session);
     ndr_close(&r->poll);
     ndr_close(&r->timer);
-    free(r->dir);
-    free(r);
+    ndr_reader_free(r);
 }
 
 #endif

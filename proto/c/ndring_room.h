@@ -3,6 +3,7 @@
 #ifndef NDRING_ROOM_H
 #define NDRING_ROOM_H
 
+#include "ndring_owner.h"
 #include "ndring_server.h"
 
 #define NDR_SERVE_CLAIMS 256    /* most claims between two looks at the clock */
@@ -16,24 +17,27 @@ typedef struct ndr_member {
 } ndr_member;
 
 typedef struct ndring_writer {
-    ndr_server server;
-    ndr_core *core; /* of server */
-    /* A frame like the last inline one that ends at or before plain needs no look at
-     * limit, wrap, marks or clock. */
+    /* Zero in a forked process, see ndring_owner.h. A frame like the last inline one that
+     * ends at or before plain needs no look at limit, wrap, marks or clock. */
     enum ndr_opening open;
     uint32_t like_dtype;
     uint64_t plain;
     uintptr_t lap; /* a position up to plain is at lap + position */
     uint64_t like; /* description of the inline frame checked last */
-    uint64_t like_items, like_size;
+    uint64_t like_items;
+    uint64_t like_size; /* never 0 but there */
     uint64_t at, end; /* of what is claimed, without padding */
+    int unlooked;       /* claims to the next look at the clock */
+    int stride;         /* claims between two looks */
+    /* up to here */
+    ndr_server server;
+    ndr_core *core; /* of server */
+    pid_t owner;    /* process that opened it */
     ndr_directory dir;
     ndr_files files;
     int lock;
     uint32_t policy;
-    int finished;
-    int unlooked;       /* claims to the next look at the clock */
-    int stride;         /* claims between two looks */
+    int finished;       /* why claims fail: a status, or 0 */
     uint64_t looked_ns; /* the last look */
     uint64_t served_ns; /* the last time the control plane was served */
     ndr_member *members;
@@ -42,8 +46,32 @@ typedef struct ndring_writer {
     ndring_error error;
 } ndring_writer;
 
+/* ndr_writer_new makes a writer of this process, NULL when there is no memory. */
+static inline ndring_writer *ndr_writer_new(void) {
+    ndring_writer *w = (ndring_writer *)ndr_owned_new(offsetof(ndring_writer, server), sizeof(ndring_writer));
+
+    if (w != NULL) {
+        w->core = &w->server.core;
+        w->owner = getpid();
+        w->like_size = NDR_NO_SIZE;
+    }
+    return w;
+}
+
+/* ndr_writer_ours reports whether this process opened the writer; if not, claims fail. */
+static inline int ndr_writer_ours(ndring_writer *w) {
+    if (w->like_size != 0 && w->owner == getpid()) {
+        return 1;
+    }
+    w->finished = NDRING_ERR_CLOSED;
+    return 0;
+}
+
 /* ndring_writer_service serves the control plane without waiting. */
 static inline void ndring_writer_service(ndring_writer *w) {
+    if (!ndr_writer_ours(w)) {
+        return; /* its clients are the parent's */
+    }
     w->served_ns = ndr_now_ns(CLOCK_MONOTONIC);
     ndr_server_turn(&w->server, 0);
 }
@@ -57,7 +85,7 @@ static inline void ndr_writer_look(ndring_writer *w) {
     w->stride = since > NDR_SERVE_NS ? 0 : since > NDR_SERVE_NS / 4 ? w->stride / 2 : 2 * w->stride + 1;
     w->stride = w->stride > NDR_SERVE_CLAIMS ? NDR_SERVE_CLAIMS : w->stride;
     w->unlooked = w->stride;
-    if (now - w->served_ns >= NDR_SERVE_NS) {
+    if (now - w->served_ns >= NDR_SERVE_NS || w->like_size == 0) {
         ndring_writer_service(w);
     }
 }
@@ -205,8 +233,11 @@ static inline int ndr_writer_reserve(ndring_writer *w, uint64_t size, uint64_t *
     int64_t deadline;
     int status;
 
+    if (w->finished == NDRING_ERR_CLOSED) {
+        return ndr_forked(&w->error, w->server.ring);
+    }
     if (w->finished) {
-        return ndr_fail(&w->error, NDRING_ERR_FINISHED, "claim in ring %s", w->server.ring);
+        return ndr_fail(&w->error, w->finished, "claim in ring %s", w->server.ring);
     }
     *at = size > left ? core->pos + left : core->pos;
     need = *at + size + NDRING_LINE_BYTES;

@@ -38,7 +38,7 @@ static inline void ndr_writer_free(ndring_writer *w) {
     ndr_close(&w->lock);
     free(w->core->readers);
     free(w->members);
-    free(w);
+    ndr_owned_free(w, offsetof(ndring_writer, server));
 }
 
 /* ndr_writer_start makes the memory at hand this writer's: recovery, the readers of the
@@ -116,21 +116,21 @@ static inline void ndr_writer_unlock(ndring_writer *w) {
  * _FILE, _CORRUPT, _NAME, _GEOMETRY, _SHAPE, _SYSTEM. */
 static inline int ndring_writer_open(ndring_writer **out, const char *ring, const ndring_writer_config *config, ndring_error *err) {
     ndr_identity *id = (ndr_identity *)malloc(sizeof *id);
-    ndring_writer *w = (ndring_writer *)calloc(1, sizeof *w);
+    ndring_writer *w = ndr_writer_new();
     int status;
 
     *out = NULL;
     if (id == NULL || w == NULL) {
         free(id);
-        free(w);
+        if (w != NULL) {
+            ndr_owned_free(w, offsetof(ndring_writer, server));
+        }
         return ndr_fail_errno(err, NDRING_ERR_SYSTEM, "allocate", "a writer");
     }
-    w->core = &w->server.core;
     w->files.segment_file = w->files.table_file = w->lock = w->dir.fd = w->core->bell = -1;
     w->server.segment = w->server.table_read = w->server.table_full = -1;
     w->server.epoll = w->server.timer = w->server.listen = -1;
     w->policy = config->policy;
-    w->like_size = NDR_NO_SIZE;
     ndr_spinner_set(&w->spin, config->spin_ns);
     status = ndr_identity_fill(id, ring, config, err);
     if (status == NDRING_OK) {
@@ -168,11 +168,11 @@ static inline int ndring_writer_open(ndring_writer **out, const char *ring, cons
 static inline void ndring_writer_finish(ndring_writer *w) {
     ndr_core *core = w->core;
 
-    if (w->finished) {
+    if (!ndr_writer_ours(w) || w->finished) {
         return;
     }
     w->open = NDR_OPEN_NONE;
-    w->finished = 1;
+    w->finished = NDRING_ERR_FINISHED;
     w->like_size = NDR_NO_SIZE; /* the next claim takes the slow path and fails there */
     ndr_store_tail(core);
     ndr_store_seq(&core->seg.words->final_word, core->pos | 1);
@@ -185,13 +185,19 @@ static inline void ndring_writer_finish(ndring_writer *w) {
  * the goodbye of those with a name that asked to be kept, no longer than so long; then it
  * removes the ring's files and frees w. The control plane is served meanwhile, and signals
  * do not cut the wait short. NDRING_ERR_TIMEOUT says that readers were not done: those
- * attached get every frame all the same. */
+ * attached get every frame all the same. In a process that was forked off it frees what that
+ * one has of the writer, and nobody else notices. */
 static inline int ndring_writer_close(ndring_writer *w, int timeout_ms) {
     int64_t deadline = ndr_deadline(timeout_ms);
     uint64_t gate;
     int status;
 
     if (w == NULL) {
+        return NDRING_OK;
+    }
+    if (!ndr_writer_ours(w)) {
+        ndr_close(&w->server.epoll); /* the set is the parent's, too, and keeps what is in it */
+        ndr_writer_free(w);
         return NDRING_OK;
     }
     ndring_writer_finish(w);

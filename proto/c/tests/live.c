@@ -45,7 +45,7 @@ static void groups(int wake) {
     ndring_writer *w = writer();
     pid_t reader = apart(read_group, wake);
     ndring_header heads[2];
-    void *payloads[2];
+    void *payloads[2] = {NULL, NULL};
     uint32_t i, n;
 
     for (n = 0; n < 300; n++) {
