@@ -8,6 +8,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#if defined(__SANITIZE_THREAD__)
+#define NDR_THREAD_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define NDR_THREAD_SANITIZER 1
+#endif
+#endif
+
 /* What runs for each frame is inlined whole; what runs now and then stays out of its way. */
 #define NDR_HOT __attribute__((always_inline)) static inline
 #define NDR_COLD __attribute__((noinline, cold, unused)) static
@@ -23,7 +31,7 @@ static inline uint64_t ndr_swap(uint64_t *word, uint64_t v) { return __atomic_ex
 /* ndr_fence orders every earlier store before every later load. The thread
  * sanitizer knows no fences; a swap of a word of one's own is as strong. */
 static inline void ndr_fence(void) {
-#if defined(__SANITIZE_THREAD__)
+#if defined(NDR_THREAD_SANITIZER)
     uint64_t own = 0;
     (void)ndr_swap(&own, 1);
 #else
@@ -33,7 +41,7 @@ static inline void ndr_fence(void) {
 
 /* ndr_load_fence orders earlier loads before later loads. */
 static inline void ndr_load_fence(void) {
-#if defined(__SANITIZE_THREAD__)
+#if defined(NDR_THREAD_SANITIZER)
     ndr_fence();
 #else
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
