@@ -24,6 +24,8 @@ static void look_at_writer(ndring_reader *r, views *v) {
     v->table = r->session.table;
     r->session.segment.words = ring->core->seg.words;
     r->session.segment.data = ring->core->seg.data;
+    r->words = ring->core->seg.words;
+    r->lap = (uintptr_t)ring->core->seg.data - (uintptr_t)(r->pos & ~ring->core->seg.mask);
     r->session.table = ring->core->table;
     r->table = ndr_core_table(ring->core);
     r->slot = ndr_core_slot(ring->core, r->session.welcome.slot);
