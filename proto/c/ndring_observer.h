@@ -131,6 +131,7 @@ static inline int ndr_observer_copy(ndring_observer *o, uint32_t kind) {
 /* ndr_observer_look tries to take the frame at the observer's position. What it finds
  * counts only if the position was intact after the reading. SYNC: limit */
 static inline int ndr_observer_look(ndring_observer *o, int *deliver) {
+    uint64_t announced = o->session.published;
     uint64_t word = ndr_load(ndr_commit_word(&o->session.segment, o->pos));
     int committed = ndr_is_commit(word, o->pos), status = NDRING_OK;
 
@@ -143,6 +144,10 @@ static inline int ndr_observer_look(ndring_observer *o, int *deliver) {
     }
     if (status == NDRING_OK && !committed && word != 0) {
         status = ndr_unexpected(o->pos, word, &o->error);
+    }
+    if (word == 0 && (int64_t)(announced - o->pos) > 0) {
+        status = ndr_fail(&o->error, NDRING_ERR_CORRUPT, "position %llu was announced, nothing is at %llu",
+                          (unsigned long long)announced, (unsigned long long)o->pos);
     }
     if (status == NDRING_OK && committed) {
         status = ndr_frame_delivered(&o->frame, deliver, &o->error);
