@@ -107,7 +107,7 @@ func TestSanitizedRun(t *testing.T) {
 // not what a writer writes. The sanitizers watch.
 func TestLive(t *testing.T) {
 	eachSanitizer(t, func(t *testing.T, c compiler) {
-		for _, source := range []string{"live", "signals", "fork"} {
+		for _, source := range []string{"live", "signals", "fork", "hostile"} {
 			t.Run(source, func(t *testing.T) {
 				t.Parallel()
 				run(t, sanitize(t, c, "tests/"+source+".c", addresses(c)))
