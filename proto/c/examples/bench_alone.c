@@ -67,8 +67,8 @@ static int measure(sides *b, int rounds, double took[WAYS][2][MOST_ROUNDS]) {
             }
             between = ndr_now_ns(CLOCK_MONOTONIC);
             sum = read_part(b, way, *first);
-            took[way][1][i] = (double)(ndr_now_ns(CLOCK_MONOTONIC) - between) / PART;
-            took[way][0][i] = (double)(between - began) / PART;
+            took[way][1][i] = (double)(ndr_now_ns(CLOCK_MONOTONIC) - between) / (double)PART;
+            took[way][0][i] = (double)(between - began) / (double)PART;
             if (sum != sum_due(*first + PART) - sum_due(*first)) {
                 return 0;
             }
