@@ -28,23 +28,23 @@ SMALL_FRAMES = 200_000
 MIB = 1 << 20
 
 
-def fill(folder: str, count: int, elements: int, capacity: int, ready: Any) -> None:
+def fill(folder: str, count: int, shape: Any, capacity: int, ready: Any) -> None:
     """Produces count frames, each written in place."""
-    p = ndring.Producer("b", dir=folder, capacity=capacity, dtype="f8", shape=(elements,))
+    p = ndring.Producer("b", dir=folder, capacity=capacity, dtype="f8")
     ready.set()
     for n in range(count):
-        c = p.claim(elements)
+        c = p.claim(shape)
         c.array[0] = n
         c.array[-1] = n
         c.commit()
     p.close()
 
 
-def run(folder: str, count: int, elements: int, capacity: int, read: Callable[[ndring.Consumer], int], ahead: bool, wake: str = "stream") -> float:
+def run(folder: str, count: int, shape: Any, capacity: int, read: Callable[[ndring.Consumer], int], ahead: bool, wake: str = "stream") -> float:
     """Seconds from the first frame asked for to the last one read. With ahead, the
     producer has filled the ring before."""
     ready = mp.Event()
-    producer = mp.Process(target=fill, args=(folder, count, elements, capacity, ready))
+    producer = mp.Process(target=fill, args=(folder, count, shape, capacity, ready))
     producer.start()
     ready.wait()
     c = ndring.Consumer("b", dir=folder, wake=wake)
@@ -137,6 +137,8 @@ def main() -> None:
             for read in (by_frame, by_batch, by_array, by_run):
                 took = run(folder, SMALL_FRAMES, 5, 64 * MIB, read, ahead=True)
                 figures.setdefault("small frames/s, " + read.__name__, []).append(SMALL_FRAMES / took)
+            took = run(folder, SMALL_FRAMES, (2, 3), 64 * MIB, by_batch, ahead=True)
+            figures.setdefault("small frames/s, by_batch, of 2 x 3", []).append(SMALL_FRAMES / took)
             took = run(folder, SMALL_FRAMES, 5, 64 * MIB, by_batch, ahead=True, wake="park")
             figures.setdefault("small frames/s, by_batch, park mode", []).append(SMALL_FRAMES / took)
             took = run(folder, SMALL_FRAMES, 5, 64 * MIB, by_batch, ahead=False)

@@ -19,6 +19,7 @@ from .session import Session
 
 _M = (1 << 64) - 1
 _HALF = 1 << 63
+_ORDERED = _order.ORDERED
 _UNBOUNDED = 1 << 62  # park mode: nothing is announced
 DELIVERED = (L.KIND_DATA, L.KIND_STREAM_END)
 _EVICTIONS = {
@@ -64,7 +65,9 @@ class Reading(Lease, Waiting[Frame]):
     def _take(self) -> Optional[Frame]:
         """The next frame if there is one. It never waits."""
         if self._held:
-            self._release()
+            self._held = False
+            self._ticket += 1
+            self._pass()
         s = self._segment
         while True:
             if self._parks or self._pos == self._known or self._error is not None or s.words[s.epoch_index] != self._epoch:
@@ -158,7 +161,9 @@ class Reading(Lease, Waiting[Frame]):
         """Moves on to the end of what was read. SYNC: limit."""
         s = self._segment
         pos = self._pos
-        if not s.intact(pos):
+        if not _ORDERED:
+            _order.fence()
+        if s.capacity < s.words[s.limit_index] - pos & _M < _HALF:  # as in Segment.intact
             self._error = EvictedError("at position %d: the frame was overwritten while it was held" % pos)
             raise self._error
         self._pos = self._next

@@ -1,7 +1,9 @@
 """The client of the TCP bridge, against a bridge that answers in pieces, or not at all."""
 
+import itertools
 import socket
 import struct
+import threading
 import unittest
 
 import numpy as np
@@ -70,6 +72,28 @@ class Slow(unittest.TestCase):
         for use in (lambda: self.remote.call([1.0]), self.remote.recv, self.remote.finish):
             with self.assertRaises(ndring.ClosedError):
                 use()
+
+    def test_half_way(self):
+        """Check that a stream that is left half way asks for no chunks for ever."""
+        self.remote._sock.settimeout(None)
+        drain = threading.Thread(target=lambda: [None for _ in iter(lambda: self.bridge.recv(1 << 16), b"")])
+        drain.start()
+        results = self.remote.stream(np.zeros(1) for _ in itertools.count())
+        self.bridge.sendall(struct.pack(">QIB", 77, 1, 0) + np.zeros(1).tobytes())
+        self.assertEqual(next(results).sequence, 1)
+        results.close()
+        for t in threading.enumerate():
+            if t.name == "ndring remote":
+                t.join(20)
+                self.assertFalse(t.is_alive())
+        self.remote.close()
+        drain.join()
+
+    def test_values(self):
+        """Check that what is no real number is refused, not cut down to one."""
+        for wrong in ([1j], ["1.5"], [b"x"], np.zeros(2, "M8[s]")):
+            with self.assertRaises(ndring.ChunkError, msg=wrong):
+                self.remote.send(wrong)
 
 
 if __name__ == "__main__":
