@@ -15,15 +15,18 @@
  * One role a file:
  *
  *   ndring_layout.h    constants of the contract, generated from its Go source
- *   ndring_wire.h      the structures, every offset asserted
+ *   ndring_wire.h      the structures of a ring's files, every offset asserted
+ *   ndring_packet.h    those of the messages, too
  *   ndring_status.h    status codes and error texts
  *   ndring_header.h    frame headers        ndring_identity.h  identity, reader table
  *   ndring_message.h   socket messages      ndring_segment.h   walks, the intact check
  *   ndring_session.h   a client's connection
+ *   ndring_handshake.h how it comes about
  *   ndring_owner.h     whose a reader or writer is, after a fork
  *   ndring_lease.h     a reader's frame     ndring_await.h     its waits
  *   ndring_reader.h    lossless readers     ndring_observer.h  lossy ones
- *   ndring_gate.h      the writer's memory  ndring_connection.h, ndring_attach.h,
+ *   ndring_gate.h      the writer's memory  ndring_recover.h   what it takes over
+ *   ndring_files.h     its files            ndring_connection.h, ndring_attach.h,
  *   ndring_room.h      its waits            ndring_server.h    its control plane
  *   ndring_claim.h     claims               ndring_commit.h    commits
  *   ndring_farewell.h  its last wait        ndring_writer.h    the writer

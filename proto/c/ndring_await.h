@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 
+#include "ndring_handshake.h"
 #include "ndring_lease.h"
 
 #define NDR_RETRY_GRACE_MS 100 /* a reconnect in the making may exceed a shorter timeout by so much */

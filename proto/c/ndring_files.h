@@ -5,7 +5,7 @@
 
 #include <sys/random.h>
 
-#include "ndring_gate.h"
+#include "ndring_recover.h"
 
 /* ndring_writer_config describes a ring. Fill it with ndring_writer_defaults. */
 typedef struct ndring_writer_config {

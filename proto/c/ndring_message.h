@@ -1,9 +1,10 @@
 /* Messages of the control socket: lengths, checks, names. The structures stand in
- * ndring_wire.h; a message is copied whole and then checked. */
+ * ndring_packet.h; a message is copied whole and then checked. */
 #ifndef NDRING_MESSAGE_H
 #define NDRING_MESSAGE_H
 
 #include "ndring_identity.h"
+#include "ndring_packet.h"
 
 /* ndr_message_bytes is the length of a message of a type, 0 if it is unknown. */
 static inline uint32_t ndr_message_bytes(uint32_t type) {
