@@ -23,6 +23,7 @@
  *   ndring_session.h   a client's connection
  *   ndring_handshake.h how it comes about
  *   ndring_owner.h     whose a reader or writer is, after a fork
+ *   ndring_directory.h files            ndring_space.h     their memory, reserved
  *   ndring_lease.h     a reader's frame     ndring_await.h     its waits
  *   ndring_reader.h    lossless readers     ndring_observer.h  lossy ones
  *   ndring_gate.h      the writer's memory  ndring_recover.h   what it takes over

@@ -9,10 +9,10 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "ndring_message.h"
+#include "ndring_space.h"
 
 #if !defined(O_TMPFILE)
 #error "define _GNU_SOURCE before the first include, or include ndring.h first"
@@ -21,8 +21,6 @@
 #define MADV_POPULATE_READ 22
 #define MADV_POPULATE_WRITE 23
 #endif
-
-#define NDR_RESERVE_BYTES ((uint64_t)64 << 20) /* set aside by one call */
 
 /* An open and checked ring directory. Files are reached through its descriptor, so
  * that nobody can swap the directory under its path. */
@@ -126,45 +124,18 @@ static inline int ndr_file_check(int fd, const char *name, uint64_t *bytes, ndri
     return NDRING_OK;
 }
 
-/* ndr_reserve has the file system set bytes of a file aside; it returns 0 or an error
- * number. A kernel that meets a signal in between gives back all that the call had set
- * aside, so a step that is interrupted is made smaller: signals that come without a rest
- * do not hold it up for ever. */
-static inline int ndr_reserve(int fd, uint64_t bytes) {
-    uint64_t at = 0, step = NDR_RESERVE_BYTES;
-
-    while (at < bytes) {
-        uint64_t now = bytes - at < step ? bytes - at : step;
-        int failure = posix_fallocate(fd, (off_t)at, (off_t)now);
-        if (failure == 0) {
-            at += now;
-        } else if (failure != EINTR) {
-            return failure;
-        } else if (step > NDRING_PAGE_BYTES) {
-            step /= 2;
-        }
-    }
-    return 0;
-}
-
 /* ndr_file_new makes an unnamed file of zeroed bytes, all of them reserved. */
 static inline int ndr_file_new(const ndr_directory *d, uint64_t bytes, int *out, ndring_error *err) {
-    struct statvfs space;
-    int fd = openat(d->fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600), failure;
+    int fd = openat(d->fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600), status;
 
     if (fd < 0) {
         return ndr_fail_errno(err, NDRING_ERR_DIR, "create a file in", d->path);
     }
-    if (fstatvfs(fd, &space) == 0 && space.f_blocks != 0 && (uint64_t)space.f_bavail * space.f_frsize < bytes) {
+    status = fchmod(fd, 0600) != 0 ? ndr_fail_errno(err, NDRING_ERR_DIR, "set the mode of a file in", d->path)
+                                   : ndr_space_reserve(fd, d->path, bytes, "", err);
+    if (status != NDRING_OK) {
         close(fd);
-        return ndr_fail(err, NDRING_ERR_NO_SPACE, "reserve %llu bytes in %.200s, %llu are available; choose a smaller capacity",
-                        (unsigned long long)bytes, d->path, (unsigned long long)space.f_bavail * space.f_frsize);
-    }
-    failure = fchmod(fd, 0600) != 0 ? errno : ndr_reserve(fd, bytes);
-    if (failure != 0) {
-        errno = failure;
-        close(fd);
-        return ndr_fail_errno(err, NDRING_ERR_NO_SPACE, "reserve a ring's memory in", d->path);
+        return status;
     }
     *out = fd;
     return NDRING_OK;
