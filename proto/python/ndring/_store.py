@@ -1,7 +1,6 @@
 """The files of a ring in its writer's process: the lock, the segment and the reader
 table, made new or taken over from a writer that died."""
 
-import errno
 import fcntl
 import os
 import time
@@ -9,10 +8,10 @@ from typing import Optional
 
 from . import _layout as L
 from . import _order
+from ._space import reserve
 from .directory import LOCK, SEGMENT, SOCKET, TABLE, Directory, check_file
 from .errors import (
-    ContractError, FileError, MismatchError, NdringError, NoSpaceError, NotReadyError, SlotError,
-    WriterAliveError,
+    ContractError, FileError, MismatchError, NdringError, NotReadyError, SlotError, WriterAliveError,
 )
 from .identity import Identity, table_bytes
 from .segment import Segment, ahead, map_file, read_identity
@@ -111,13 +110,9 @@ class Store:
         fd = os.open(".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600, dir_fd=d.fd)
         try:
             os.fchmod(fd, 0o600)
-            os.posix_fallocate(fd, 0, size)
-        except OSError as e:
+            reserve(fd, d.path, size)
+        except BaseException:
             os.close(fd)
-            if e.errno in (errno.ENOSPC, errno.ENOMEM, errno.EDQUOT):
-                free = os.statvfs(d.fd) if d.fd >= 0 else None
-                raise NoSpaceError("%r cannot hold %d bytes more%s" % (
-                    d.path, size, ", %d are free" % (free.f_bavail * free.f_frsize) if free else "")) from e
             raise
         return fd
 
