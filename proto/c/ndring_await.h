@@ -113,12 +113,15 @@ static inline int ndr_reader_reconnect(ndring_reader *r, int64_t deadline) {
     }
     if (status == NDRING_OK && next.welcome.start != r->pos) {
         ndr_session_close(&next);
-        status = NDRING_ERR_WRITER_LOST;
+        return r->fatal = ndr_fail(&r->error, NDRING_ERR_WRITER_LOST, "ring %s: the new writer starts this reader at position %llu, it was at %llu",
+                                   r->ring, (unsigned long long)next.welcome.start, (unsigned long long)r->pos);
     }
     if (status != NDRING_OK) {
-        char why[160];
+        char why[256];
         snprintf(why, sizeof why, "%.*s", (int)sizeof why - 1, r->error.text);
-        return r->fatal = ndr_fail(&r->error, NDRING_ERR_WRITER_LOST, "ring %s: %s", r->ring, why);
+        r->fatal = ndr_fail(&r->error, NDRING_ERR_WRITER_LOST, "%s", why);
+        ndr_fail_in(&r->error, r->ring);
+        return r->fatal;
     }
     ndr_segment_close(&next.segment); /* views stay where they are: the file is the same */
     next.segment = r->session.segment;

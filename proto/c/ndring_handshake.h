@@ -94,12 +94,30 @@ static inline int ndr_session_adopt(ndr_session *s, const ndr_hello *h, int *rig
     return status;
 }
 
+/* ndr_session_refused is the error for a refusal. Where its sentence ends with the cause,
+ * as those of Go do, that is said once. */
+static inline int ndr_session_refused(const ndr_refusal *refusal, ndring_error *err) {
+    int status = ndr_code_status(refusal->code);
+    const char *cause = ndring_status_text(status);
+    size_t n = strnlen(refusal->sentence, sizeof refusal->sentence), end = strlen(cause) + 2;
+
+    if (n > end && memcmp(refusal->sentence + n - end, ": ", 2) == 0 &&
+        memcmp(refusal->sentence + n - end + 2, cause, end - 2) == 0) {
+        n -= end;
+    }
+    ndr_fail(err, status, "%.*s (code %u)", (int)n, refusal->sentence, refusal->code);
+    if (err != NULL) {
+        err->code = refusal->code;
+        err->position = refusal->position;
+    }
+    return status;
+}
+
 /* ndr_session_answer reads the answer to a hello. */
 static inline int ndr_session_answer(ndr_session *s, const ndr_hello *h, const uint8_t *packet, size_t n, int *rights,
                                      unsigned count, ndring_error *err) {
     ndr_refusal refusal;
     uint32_t type = 0;
-    int status;
 
     if (ndr_message_type(packet, n, &type, NULL) != NDRING_OK ||
         (type != NDRING_MSG_WELCOME && type != NDRING_MSG_REFUSAL)) {
@@ -107,13 +125,7 @@ static inline int ndr_session_answer(ndr_session *s, const ndr_hello *h, const u
     }
     if (type == NDRING_MSG_REFUSAL) {
         memcpy(&refusal, packet, sizeof refusal);
-        status = ndr_fail(err, ndr_code_status(refusal.code), "%.*s (code %u)", (int)sizeof refusal.sentence, refusal.sentence,
-                          refusal.code);
-        if (err != NULL) {
-            err->code = refusal.code;
-            err->position = refusal.position;
-        }
-        return status;
+        return ndr_session_refused(&refusal, err);
     }
     memcpy(&s->welcome, packet, sizeof s->welcome);
     if (s->welcome.major_version != NDRING_VERSION_MAJOR) {
@@ -176,9 +188,12 @@ static inline int ndr_session_attempt(ndr_session *s, const char *dir, const cha
         status = absent ? ndr_fail(err, NDRING_ERR_NO_RING, "ring %s in %.200s has no living writer", ring, d.path)
                         : ndr_fail_errno(err, NDRING_ERR_SYSTEM, "connect to ring", ring);
     } else if (ndr_peer(s->socket, &peer) != 0 || (peer.uid != 0 && peer.uid != geteuid())) {
-        status = ndr_fail(err, NDRING_ERR_DENIED, "the writer of ring %s is another user", ring);
+        status = ndr_fail(err, NDRING_ERR_DENIED, "ring %s: its writer is another user", ring);
     } else {
         status = ndr_session_handshake(s, h, deadline, err);
+        if (status != NDRING_OK) {
+            ndr_fail_in(err, ring);
+        }
     }
     close(d.fd);
     if (status != NDRING_OK) {

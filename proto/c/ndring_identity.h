@@ -19,15 +19,16 @@ static inline void ndr_field_name(char *dst, const char *src) {
 
 static inline int ndr_name_check(const char *name, ndring_error *err) {
     size_t i, n = strlen(name);
+    ndr_quoted q;
 
     if (n == 0 || n > NDRING_MAX_NAME_BYTES || name[0] == '.' || name[0] == '-') {
-        return ndr_fail(err, NDRING_ERR_NAME, "name \"%.80s\" has %zu bytes, 1 to %u are allowed, and no '.' or '-' in front",
-                        name, n, NDRING_MAX_NAME_BYTES);
+        return ndr_fail(err, NDRING_ERR_NAME, "name %s has %zu bytes, 1 to %u are allowed, and no '.' or '-' in front",
+                        ndr_quote(&q, name), n, NDRING_MAX_NAME_BYTES);
     }
     for (i = 0; i < n; i++) {
         char c = name[i];
         if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-')) {
-            return ndr_fail(err, NDRING_ERR_NAME, "name \"%.80s\": use letters, digits, '.', '_' and '-'", name);
+            return ndr_fail(err, NDRING_ERR_NAME, "name %s: use letters, digits, '.', '_' and '-'", ndr_quote(&q, name));
         }
     }
     return NDRING_OK;

@@ -43,7 +43,7 @@
     X(ERR_WRITER_LOST, 52, "writer lost")                                        \
     X(ERR_REFUSED, 53, "refused by the ring's writer")                           \
     X(ERR_NAME_IN_USE, 54, "a live reader has this name")                        \
-    X(ERR_DENIED, 55, "ring of another user")                                    \
+    X(ERR_DENIED, 55, "not for this client")                                     \
     X(ERR_DIR, 56, "unusable ring directory")                                    \
     X(ERR_FILE, 57, "unusable ring file")                                        \
     X(ERR_NO_SPACE, 58, "not enough memory for the ring")                        \
@@ -127,6 +127,51 @@ static inline int ndr_fail_errno(ndring_error *err, int status, const char *what
     }
     errno = number;
     return status;
+}
+
+/* ndr_fail_in puts the name of a ring in front of an error's text that does not begin with
+ * it. */
+static inline void ndr_fail_in(ndring_error *err, const char *ring) {
+    char front[96];
+    size_t n;
+
+    if (err == NULL) {
+        return;
+    }
+    n = (size_t)snprintf(front, sizeof front, "ring %.64s: ", ring);
+    if (strncmp(err->text, front, n - 2) == 0 && (err->text[n - 2] == ':' || err->text[n - 2] == ' ')) {
+        return;
+    }
+    memmove(err->text + n, err->text, sizeof err->text - n);
+    memcpy(err->text, front, n);
+    err->text[sizeof err->text - 1] = 0;
+}
+
+/* ndr_quoted is a string for an error's text: in quotes, its control characters spelled. */
+typedef struct ndr_quoted {
+    char text[168];
+} ndr_quoted;
+
+/* ndr_quote spells what is not printable ASCII as Go and Python do, \n or \x1b, and cuts
+ * what is long. */
+static inline const char *ndr_quote(ndr_quoted *q, const char *text) {
+    static const char plain[] = "\n\r\t\"\\", letters[] = "nrt\"\\";
+    size_t n = 1, most = sizeof q->text - 9; /* an escape, dots, the quote and the end */
+
+    q->text[0] = '"';
+    for (; *text != 0 && n < most; text++) {
+        const char *found = strchr(plain, *text);
+        if (found != NULL) {
+            q->text[n++] = '\\';
+            q->text[n++] = letters[found - plain];
+        } else if (*text >= 0x20 && *text < 0x7f) {
+            q->text[n++] = *text;
+        } else {
+            n += (size_t)snprintf(q->text + n, 5, "\\x%02x", (unsigned)(unsigned char)*text);
+        }
+    }
+    snprintf(q->text + n, sizeof q->text - n, *text == 0 ? "\"" : "...\"");
+    return q->text;
 }
 
 #endif
