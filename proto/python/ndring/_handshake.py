@@ -33,6 +33,7 @@ class Handshake:
     """
 
     def __init__(self, directory: Path, ring: str, hello: Hello, segment: Optional[Segment]) -> None:
+        self._ring = ring
         self._hello = hello
         self._segment = segment
         self._resets = 0
@@ -44,7 +45,7 @@ class Handshake:
         with d:
             self.sock = _connect(d, ring)
         try:
-            _check_peer(self.sock)
+            _check_peer(self.sock, ring)
             self._send(hello.encode())  # a refusal may be there all the same
         except BaseException:
             self.sock.close()
@@ -66,7 +67,7 @@ class Handshake:
                 if time.monotonic() < self.deadline:
                     return None
                 raise HangUp("no answer to hello within %g s" % ANSWER_SECONDS)
-            welcome = _welcome(packet)
+            welcome = _welcome(packet, self._ring)
             return Session(self.sock, welcome, *_adopt(welcome, fds, self._hello, self._segment))
         except BaseException:
             self.sock.close()
@@ -126,20 +127,20 @@ def _connect(d: Directory, ring: str) -> socket.socket:
         raise
 
 
-def _check_peer(sock: socket.socket) -> None:
+def _check_peer(sock: socket.socket, ring: str) -> None:
     raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
     _, uid, _ = struct.unpack("iII", raw)
     if uid not in (0, os.geteuid()):
-        raise refusal("writer runs as uid %d, this process as uid %d" % (uid, os.geteuid()), L.CODE_DENIED)
+        raise refusal("writer runs as uid %d, this process as uid %d" % (uid, os.geteuid()), L.CODE_DENIED, 0, ring)
 
 
-def _welcome(packet: bytes) -> Welcome:
+def _welcome(packet: bytes, ring: str) -> Welcome:
     try:
         answer = decode(packet)
     except NdringError as e:
         raise HandshakeError("answer to hello: %s" % e) from e
     if isinstance(answer, Refusal):
-        raise refusal(answer.sentence, answer.code, answer.position)
+        raise refusal(answer.sentence, answer.code, answer.position, ring)
     if not isinstance(answer, Welcome):
         raise HandshakeError("hello was answered by message type %d" % answer[0])
     return answer

@@ -279,7 +279,7 @@ class Reading(Lease, Waiting[Frame]):
         try:
             session = self._finder.step(hello, self._segment)
         except RefusedError as e:
-            self._error = WriterLostError("ring %r: %s" % (self.ring, e))
+            self._error = WriterLostError(str(e))
             raise self._error from e
         if session is None:
             if self._finder.expired:

@@ -156,20 +156,22 @@ class WriterLostError(NdringError):
 
 
 class RefusedError(NdringError):
-    """The writer does not accept this client: code and sentence say why."""
+    """The writer of ring does not accept this client: code and sentence say why."""
 
     sentence: str
     code: int
     position: int
+    ring: str
 
-    def __init__(self, sentence: str, code: int = L.CODE_NONE, position: int = 0) -> None:
-        super().__init__(sentence, code, position)
+    def __init__(self, sentence: str, code: int = L.CODE_NONE, position: int = 0, ring: str = "") -> None:
+        super().__init__(sentence, code, position, ring)
         self.sentence = sentence
         self.code = code
         self.position = position
+        self.ring = ring
 
     def __str__(self) -> str:
-        return "%s (code %d)" % (self.sentence, self.code)
+        return "%s%s (code %d)" % ("ring %r: " % self.ring if self.ring else "", self.sentence, self.code)
 
 
 class NameInUseError(RefusedError):
@@ -212,10 +214,10 @@ class HandshakeError(NdringError):
     """The peer broke the protocol of the control socket."""
 
 
-def refusal(sentence: str, code: int, position: int = 0) -> RefusedError:
-    """The error for a refusal of that code."""
+def refusal(sentence: str, code: int, position: int, ring: str) -> RefusedError:
+    """The error for a refusal of that code by the ring's writer."""
     kind = {
         L.CODE_TABLE_FULL: TableFullError, L.CODE_POSITION: NoPositionError, L.CODE_NAME_IN_USE: NameInUseError,
         L.CODE_DENIED: DeniedError,
     }.get(code, RefusedError)
-    return kind(sentence, code, position)
+    return kind(sentence, code, position, ring)

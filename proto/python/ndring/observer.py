@@ -210,7 +210,7 @@ class Observer(Lease, Waiting[ObservedFrame]):
         try:
             session = finder.step(self._hello._replace(ring_id=self.identity.ring_id), self._segment)
         except RefusedError as e:
-            self._error = WriterLostError("ring %r: %s" % (self.ring, e))
+            self._error = WriterLostError(str(e))
             raise self._error from e
         if session is not None:
             self._session, self._finder = session, None
