@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -133,5 +134,48 @@ func TestEndedRingOwesFrames(t *testing.T) {
 			}
 			w.succeed(t)
 		})
+	}
+}
+
+// Check that a goodbye that its producer is killed before it reads is heard by nobody: the
+// place stays, behind, with the producer that takes the ring up, and nothing is lost.
+func TestGoodbyeToADeadProducer(t *testing.T) {
+	for _, l := range languages() {
+		t.Run(l.name, func(t *testing.T) {
+			t.Parallel()
+			dir := privateDir(t)
+			front := []string{"e", "--dir", dir, "--until", "3"}
+			before := start(t, goRole("producer")(t), front...)
+			r, err := ipc.Dial(t.Context(), "e", ipc.ReaderConfig{Dir: dir, Name: "kept", Keep: time.Hour})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f, err := r.Next(t.Context()); err != nil || f.Number() != 0 {
+				t.Fatalf("frame %v, %v, want number 0", f, err)
+			}
+			before.stop(t)
+			if err := r.Close(); err != nil {
+				t.Error(err)
+			}
+			before.kill(t)
+			w := start(t, l.producer(t), front...)
+			want := "frames=2 bytes=80 first=1 gaps=0 torn=0"
+			if got := start(t, goRole("consumer")(t), kept(dir)...).succeed(t); !strings.HasPrefix(got, want) {
+				t.Errorf("consumer read\n%s, want\n%s", got, want)
+			}
+			w.succeed(t)
+		})
+	}
+}
+
+// stop stops a process and waits until it stands still.
+func (p *process) stop(t *testing.T) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	var status syscall.WaitStatus
+	if _, err := syscall.Wait4(p.cmd.Process.Pid, &status, syscall.WUNTRACED, nil); err != nil || !status.Stopped() {
+		t.Fatalf("%v does not stop: %#x, %v", p.cmd.Args, status, err)
 	}
 }
