@@ -49,11 +49,12 @@ type session struct {
 func (c *client) connect(ctx context.Context, h *proto.Hello, ended func() bool) (*session, error) {
 	retry := firstRetry
 	for {
+		over := ended() // before the attempt: a writer that ends it meanwhile waits for its readers
 		s, err := c.attempt(ctx, h)
 		if err == nil || !worthWaiting(err) || c.noWait {
 			return s, err
 		}
-		if ended() {
+		if over && !errors.Is(err, errWouldBlock) {
 			return nil, errEnded
 		}
 		if c.onWait != nil {
