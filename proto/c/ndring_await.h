@@ -10,6 +10,7 @@
 #include "ndring_lease.h"
 
 #define NDR_RETRY_GRACE_MS 100 /* a reconnect in the making may exceed a shorter timeout by so much */
+#define NDR_LOOK_MS 200      /* while a writer is looked for: between two looks whether one has ended the ring */
 #define NDR_RUN_BYTES 1024   /* read without a wait: so many bytes are no answer to a single frame */
 #define NDR_LINGER_PAUSES 128 /* what a writer then gets to be ahead: some hundred frames */
 
@@ -93,11 +94,13 @@ static inline void ndr_reader_lost(ndring_reader *r) {
 }
 
 /* ndr_reader_reconnect tries to find the writer that took the ring up, until deadline or
- * the end of the reader's patience. */
+ * the end of the reader's patience. NDRING_END says that it has ended the ring and left;
+ * that is looked for before an attempt: a writer that ends it meanwhile waits for readers. */
 static inline int ndr_reader_reconnect(ndring_reader *r, int64_t deadline) {
     ndr_session next;
     ndr_hello h = r->hello;
-    int64_t until = ndr_session_until(r->lost_at, r->restart_wait_ms);
+    int over = ndr_ended(&r->session.segment, r->pos);
+    int64_t until = ndr_session_until(r->lost_at, r->restart_wait_ms), look = ndr_deadline(over ? 0 : NDR_LOOK_MS);
     int status;
 
     h.flags |= NDRING_HELLO_RECONNECT;
@@ -106,8 +109,11 @@ static inline int ndr_reader_reconnect(ndring_reader *r, int64_t deadline) {
     h.generation = r->session.welcome.generation;
     h.start = NDRING_START_POSITION;
     h.position = r->pos;
-    status = ndr_session_connect(&next, r->dir, r->ring, &h, until < deadline ? until : deadline,
-                                 NDR_RETRY_GRACE_MS, &r->error);
+    deadline = until < deadline ? until : deadline;
+    status = ndr_session_connect(&next, r->dir, r->ring, &h, look < deadline ? look : deadline, NDR_RETRY_GRACE_MS, &r->error);
+    if (over && status == NDRING_ERR_NO_RING) {
+        return NDRING_END;
+    }
     if ((status == NDRING_ERR_NO_RING || status == NDRING_ERR_TIMEOUT) && ndr_now_ms() < until) {
         return NDRING_ERR_TIMEOUT;
     }

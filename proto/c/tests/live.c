@@ -336,6 +336,48 @@ static void lost(int wake) {
     }
 }
 
+static void write_three(int unused) {
+    ndring_writer *w = writer();
+    int i;
+
+    (void)unused;
+    for (i = 0; i < 3; i++) {
+        publish(w, i, 5);
+    }
+    for (;;) {
+        ndr_server_turn(&w->server, NDR_SAFETY_MS);
+    }
+}
+
+/* A reader that looks for a writer finds the end in the ring, if one took it up, owed
+ * nothing and left between two attempts. */
+static void ended_unseen(int wake) {
+    pid_t first = apart(write_three, 0);
+    ndring_writer_config again;
+    const ndring_frame *f = NULL;
+    ndring_reader_config c;
+    ndring_writer *w;
+    ndring_reader *r;
+    int i;
+
+    reader_config(&c);
+    c.wake = (uint32_t)wake;
+    c.restart_wait_ms = 1000;
+    r = reader_with(&c);
+    for (i = 0; i < 3; i++) {
+        CHECK(ndring_reader_next(r, &f, PATIENCE_MS) == NDRING_OK);
+    }
+    CHECK(kill(first, SIGKILL) == 0 && waitpid(first, NULL, 0) == first);
+    CHECK(ndring_reader_next(r, &f, 0) == NDRING_ERR_TIMEOUT);
+    writer_config(&again);
+    again.grace_ms = 0;
+    w = writer_with(&again);
+    CHECK(ndring_writer_close(w, PATIENCE_MS) == NDRING_OK);
+    CHECK(ndring_reader_next(r, &f, PATIENCE_MS) == NDRING_END);
+    CHECK(ndring_reader_next(r, &f, 0) == NDRING_END);
+    ndring_reader_close(r);
+}
+
 /* What callers do wrong has its own status, and changes nothing. */
 static void claims(int unused) {
     uint64_t shape[9] = {2, 3, 1, 1, 1, 1, 1, 1, 1}, wide[2] = {2, 4}, huge[2] = {1 << 20, 3};
@@ -783,6 +825,7 @@ int main(int argc, char **argv) {
         {"marks, batches", marks, 64},
         {"eviction, park", eviction, NDRING_WAKE_PARK},   {"eviction, stream", eviction, NDRING_WAKE_STREAM},
         {"observers", observers, 0},                      {"writer lost, park", lost, NDRING_WAKE_PARK},
+        {"ended unseen, park", ended_unseen, NDRING_WAKE_PARK}, {"ended unseen, stream", ended_unseen, NDRING_WAKE_STREAM},
         {"writer lost, stream", lost, NDRING_WAKE_STREAM}, {"claims", claims, 0},
         {"dropping", dropping, 0},                        {"last words", last_words, 0},
         {"attaching", attaching, 0},                      {"files", files, 0},

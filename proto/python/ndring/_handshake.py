@@ -185,13 +185,18 @@ class Finder:
         self._retry = 0.0  # when to connect again
         self._why: Optional[NdringError] = None
         self._attempt: Optional[Handshake] = None
+        self._over = False
+        self.left = False  # nobody was there although the ring had ended before the attempt
 
-    def step(self, hello: Hello, segment: Optional[Segment] = None) -> Optional[Session]:
-        """Does what can be done now. None means: wait as wants says, then try again."""
+    def step(self, hello: Hello, segment: Optional[Segment] = None, over: bool = False) -> Optional[Session]:
+        """Does what can be done now. None means: wait as wants says, then try again. over
+        says that the ring has ended; a writer that ends it during an attempt waits for
+        its readers."""
         try:
             if self._attempt is None:
                 if time.monotonic() < self._retry and not self.expired:
                     return None
+                self._over = over
                 self._attempt = Handshake(self.directory, self.ring, hello, segment)
             session = self._attempt.step()
             if session is not None:
@@ -200,6 +205,7 @@ class Finder:
         except (NoRingError, HangUp) as e:
             self._attempt = None
             self._why = e
+            self.left = self._over
             self._pause = min(2 * self._pause, 0.05)
             self._retry = time.monotonic() + self._pause
             return None

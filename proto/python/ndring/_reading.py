@@ -277,11 +277,13 @@ class Reading(Lease, Waiting[Frame]):
             flags=self._hello.flags | L.HELLO_RECONNECT, ring_id=w.ring_id, slot=w.slot, generation=w.generation,
             start=L.START_POSITION, position=self._pos)
         try:
-            session = self._finder.step(hello, self._segment)
+            session = self._finder.step(hello, self._segment, self._segment.ended(self._pos))
         except RefusedError as e:
             self._error = WriterLostError(str(e))
             raise self._error from e
         if session is None:
+            if self._finder.left:
+                raise self._finish(EndOfRing("ring %r ended at position %d" % (self.ring, self._pos)))
             if self._finder.expired:
                 self._error = WriterLostError("ring %r: no writer took it up within %g s" % (self.ring, self._restart_wait))
                 raise self._error

@@ -363,6 +363,24 @@ class Restarts(Rings):
             self.assertEqual([f.array[0] for f in dead], list(range(10)))
             self.assertFalse(dead.ended)
 
+    def test_ended_unseen(self):
+        """Check that a reader that looks for a writer finds the end in the ring, if one
+        took it up, owed nothing and left between two attempts."""
+        for wake in "stream", "park":
+            with self.subTest(wake=wake):
+                p, c = self.producer(), self.consumer(restart_wait=1, wake=wake)
+                for n in range(3):
+                    p.publish([n])
+                p.leave()
+                self.assertEqual([c.next(5).number for _ in range(3)], list(range(3)))
+                with self.assertRaises(TimeoutError):
+                    c.next(0)
+                self.producer(grace=0).close()
+                for _ in range(2):
+                    with self.assertRaises(ndring.EndOfRing):
+                        c.next(5)
+                c.close()
+
     def test_forked(self):
         """Check that a child that a producer forked keeps neither lock nor socket of one
         that is killed, and has no part in the ring."""
