@@ -38,27 +38,36 @@ func program(t *testing.T) string {
 }
 
 // Check that kills, stops and cuts of every kind of process cost no frame, leave
-// nothing and let nobody wait for ever.
+// nothing and let nobody wait for ever. A busy machine may need more than one run to
+// kill one of each kind.
 func TestLaboratory(t *testing.T) {
-	l := &lab.Lab{
-		Seed: rand.Uint64(), Duration: shortRun, Verbose: true, Progress: t.Output(),
-		Rooms: []string{"writers", "readers", "all", "gate", "laps", "stage", "bridge"}, Program: program(t),
-	}
-	report, err := l.Run(t.Context().Done())
-	if err != nil {
-		t.Fatal(err)
-	}
+	ndring := program(t)
 	var text bytes.Buffer
-	report.Write(&text)
-	t.Log(&text)
-	if len(report.Faults) > 0 {
-		t.Errorf("%d faults with seed %d", report.Count, l.Seed)
-	}
-	for _, of := range []string{"writer  ", "reader  ", "observer  ", "stage  ", "bridge  ", "client  "} {
-		if !strings.Contains(text.String(), "\n"+of) {
-			t.Errorf("no %s was killed", of)
+	for missing := "all"; missing != ""; missing = notKilled(text.String()) {
+		l := &lab.Lab{
+			Seed: rand.Uint64(), Duration: shortRun, Verbose: true, Progress: t.Output(),
+			Rooms: []string{"writers", "readers", "all", "gate", "laps", "stage", "bridge"}, Program: ndring,
+		}
+		report, err := l.Run(t.Context().Done())
+		if err != nil {
+			t.Fatal(err)
+		}
+		report.Write(&text)
+		if len(report.Faults) > 0 {
+			t.Fatalf("%d faults with seed %d\n%s", report.Count, l.Seed, &text)
 		}
 	}
+	t.Log(&text)
+}
+
+// notKilled is a kind of process of which a report counts no kill, or none.
+func notKilled(report string) string {
+	for _, kind := range []string{"writer", "reader", "observer", "stage", "bridge", "client"} {
+		if !strings.Contains(report, "\n"+kind+"  ") {
+			return kind
+		}
+	}
+	return ""
 }
 
 // Check that flags which make no sense are refused before anything starts.
