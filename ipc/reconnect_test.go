@@ -3,6 +3,7 @@
 package ipc
 
 import (
+	"context"
 	"errors"
 	"testing"
 
@@ -21,9 +22,14 @@ func TestEndedBetweenAttempts(t *testing.T) {
 	}
 	c := client{name: "x", log: loggerOr(nil)}
 	looks := 0
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	ended := func() bool {
-		if looks++; looks == 2 {
+		switch looks++; looks {
+		case 2:
 			w = listen(t, "x", WriterConfig{Capacity: 1 << 16})
+		case 8:
+			cancel()
 		}
 		return looks >= 2
 	}
@@ -35,7 +41,7 @@ func TestEndedBetweenAttempts(t *testing.T) {
 	s.close()
 	w.Close(t.Context())
 	hello.Flags |= proto.HelloReconnect
-	if _, err := c.connect(t.Context(), &hello, ended); !errors.Is(err, errEnded) {
+	if _, err := c.connect(ctx, &hello, ended); !errors.Is(err, errEnded) {
 		t.Errorf("%v, want %v", err, errEnded)
 	}
 }
