@@ -97,7 +97,7 @@ func newWorldOn(t testing.TB, inProcess bool, kernelName string, cfg bridge.Conf
 	if w.bridge, err = bridge.New(cfg); err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := listenTCP()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func (w *world) dial() *bridge.Client {
 // raw is a bare connection.
 func (w *world) raw() *net.TCPConn {
 	w.t.Helper()
-	c, err := net.Dial("tcp", w.addr)
+	c, err := (&net.Dialer{Control: resendSoon}).Dial("tcp", w.addr)
 	if err != nil {
 		w.t.Fatal(err)
 	}
