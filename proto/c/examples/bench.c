@@ -91,6 +91,10 @@ static double through(const char *dir, uint64_t frames, int batches) {
     }
     pin(0);
     while (!w->core->saw_reader) {
+        if (waitpid(reader, &status, WNOHANG) == reader) { /* it could not attach */
+            (void)ndring_writer_close(w, 0);
+            return -1;
+        }
         ndr_server_turn(&w->server, NDR_SAFETY_MS);
     }
     began = ndr_now_ns(CLOCK_MONOTONIC);

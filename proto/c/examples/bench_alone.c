@@ -13,6 +13,7 @@ typedef struct sides {
     ndring_writer *w;
     ndring_reader *r;
     slots *s;
+    uint64_t failed; /* to attach */
 } sides;
 
 static void *attach(void *context) {
@@ -21,7 +22,9 @@ static void *attach(void *context) {
 
     ndring_reader_defaults(&config);
     config.dir = b->dir;
-    (void)ndring_reader_open(&b->r, "bench", &config, NULL);
+    if (ndring_reader_open(&b->r, "bench", &config, NULL) != NDRING_OK) {
+        ndr_store(&b->failed, 1);
+    }
     return NULL;
 }
 
@@ -38,7 +41,7 @@ static int open_sides(sides *b) {
         pthread_create(&other, NULL, attach, b) != 0) {
         return 0;
     }
-    while (!b->w->core->saw_reader) {
+    while (!b->w->core->saw_reader && !ndr_load(&b->failed)) {
         ndr_server_turn(&b->w->server, NDR_SAFETY_MS);
     }
     (void)pthread_join(other, NULL);
@@ -83,7 +86,7 @@ int main(int argc, char **argv) {
     static double took[WAYS][2][MOST_ROUNDS];
     int rounds = argc > 1 ? atoi(argv[1]) : 400, way, ok;
     char dir[] = "/dev/shm/ndring-bench-XXXXXX";
-    sides b = {dir, NULL, NULL, NULL};
+    sides b = {dir, NULL, NULL, NULL, 0};
     double slower = 0;
 
     if (rounds < 1 || rounds > MOST_ROUNDS || mkdtemp(dir) == NULL) {

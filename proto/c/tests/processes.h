@@ -4,17 +4,10 @@
 #define PROCESSES_H
 
 #include "../ndring.h"
+#include "check.h"
 
 #include <signal.h>
 #include <sys/wait.h>
-
-#define CHECK(what)                                                              \
-    do {                                                                         \
-        if (!(what)) {                                                           \
-            fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #what); \
-            exit(1);                                                             \
-        }                                                                        \
-    } while (0)
 
 enum { RING_BYTES = 65536, PATIENCE_MS = 20000 };
 

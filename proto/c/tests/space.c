@@ -8,14 +8,7 @@
 static int pretended_fallocate(int fd, off_t at, off_t bytes);
 #define posix_fallocate pretended_fallocate
 #include "../ndring.h"
-
-#define CHECK(what)                                                              \
-    do {                                                                         \
-        if (!(what)) {                                                           \
-            fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #what); \
-            exit(1);                                                             \
-        }                                                                        \
-    } while (0)
+#include "check.h"
 
 static const char *root;
 static uint64_t reserved, others; /* what others use of the group by now */
